@@ -1,0 +1,54 @@
+//! Events as `tracing` events.
+
+use super::{Event, EventKind, EventSink};
+
+/// Writes events to `tracing`, target `auth`.
+///
+/// Success is `DEBUG`, refusals are `INFO`, signs of an attack are `WARN`, an unreachable store is
+/// `ERROR`. Text that a client chose is written with `Debug`, so it cannot forge log lines.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct TracingSink;
+
+impl EventSink for TracingSink {
+    fn record(&self, event: &Event<'_>) {
+        macro_rules! record {
+            ($level:ident) => {
+                tracing::event!(
+                    target: "auth",
+                    tracing::Level::$level,
+                    event = event.kind.as_str(),
+                    scheme = event.scheme,
+                    reason = event.reason,
+                    subject = event.identity.map(|identity| tracing::field::debug(identity.subject())),
+                    claimed_subject = event.claimed_subject.map(tracing::field::debug),
+                    object_id = event.object_id,
+                    address = event.address.map(tracing::field::display),
+                    error = event.error.map(|error| tracing::field::display(Chain(error))),
+                )
+            };
+        }
+
+        match event.kind {
+            EventKind::Authenticated => record!(DEBUG),
+            EventKind::Conflict | EventKind::TokenReused => record!(WARN),
+            EventKind::Unavailable => record!(ERROR),
+            _ => record!(INFO),
+        }
+    }
+}
+
+/// An error and what caused it.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

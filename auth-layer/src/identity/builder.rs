@@ -1,0 +1,151 @@
+//! Making an [`Identity`]; for authors of schemes.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::Extensions;
+
+use super::{Factor, Identity, Inner, ScopeSet};
+
+/// Builds an [`Identity`]. See [`Identity::builder`].
+#[must_use]
+pub struct IdentityBuilder {
+    inner: Inner,
+}
+
+impl IdentityBuilder {
+    pub(super) fn new(scheme: &'static str, subject: Box<str>) -> Self {
+        Self {
+            inner: Inner {
+                scheme,
+                subject,
+                issuer: None,
+                tenant: None,
+                scopes: ScopeSet::new(),
+                roles: Vec::new(),
+                factors: Vec::new(),
+                auth_time: None,
+                acr: None,
+                expires_at: None,
+                session_id: None,
+                key_id: None,
+                token_id: None,
+                claims: None,
+                extras: Extensions::new(),
+            },
+        }
+    }
+
+    pub(super) const fn from_inner(inner: Inner) -> Self {
+        Self { inner }
+    }
+
+    /// The scheme that proved it.
+    pub fn scheme(mut self, scheme: &'static str) -> Self {
+        self.inner.scheme = scheme;
+        self
+    }
+
+    /// Who vouches for the subject. Pass an `Arc<str>` to share one text between identities.
+    pub fn issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
+        self.inner.issuer = Some(issuer.into());
+        self
+    }
+
+    /// The tenant.
+    pub fn tenant(mut self, tenant: impl Into<Box<str>>) -> Self {
+        self.inner.tenant = Some(tenant.into());
+        self
+    }
+
+    /// All scopes, replacing earlier ones.
+    pub fn scopes(mut self, scopes: ScopeSet) -> Self {
+        self.inner.scopes = scopes;
+        self
+    }
+
+    /// Adds a role.
+    pub fn role(mut self, role: impl Into<Box<str>>) -> Self {
+        self.inner.roles.push(role.into());
+        self
+    }
+
+    /// Adds several roles.
+    pub fn roles<R: Into<Box<str>>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
+        self.inner.roles.extend(roles.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a factor that was proved.
+    pub fn factor(mut self, factor: Factor) -> Self {
+        self.inner.factors.push(factor);
+        self
+    }
+
+    /// When the principal last authenticated actively.
+    pub fn auth_time(mut self, time: SystemTime) -> Self {
+        self.inner.auth_time = Some(time);
+        self
+    }
+
+    /// The authentication context class.
+    pub fn acr(mut self, acr: impl Into<Box<str>>) -> Self {
+        self.inner.acr = Some(acr.into());
+        self
+    }
+
+    /// When the credential ends.
+    pub fn expires_at(mut self, time: SystemTime) -> Self {
+        self.inner.expires_at = Some(time);
+        self
+    }
+
+    /// The public id of the session.
+    pub fn session_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.inner.session_id = Some(id.into());
+        self
+    }
+
+    /// The public id of the API key.
+    pub fn key_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.inner.key_id = Some(id.into());
+        self
+    }
+
+    /// The id of the token.
+    pub fn token_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.inner.token_id = Some(id.into());
+        self
+    }
+
+    /// The verified claims, as JSON text of an object.
+    pub fn raw_claims(mut self, json: impl Into<Bytes>) -> Self {
+        self.inner.claims = Some(json.into());
+        self
+    }
+
+    /// Something of the scheme's own, to be read by its type. Never a secret.
+    pub fn extra<T: Clone + Send + Sync + 'static>(mut self, extra: T) -> Self {
+        self.inner.extras.insert(extra);
+        self
+    }
+
+    /// The finished identity.
+    #[must_use]
+    pub fn build(self) -> Identity {
+        Identity {
+            inner: Arc::new(self.inner),
+        }
+    }
+}
+
+impl fmt::Debug for IdentityBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdentityBuilder")
+            .field("scheme", &self.inner.scheme)
+            .field("subject", &self.inner.subject)
+            .finish_non_exhaustive()
+    }
+}

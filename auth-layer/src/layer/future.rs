@@ -1,0 +1,171 @@
+//! The future that [`Authenticate`](super::Authenticate) returns.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::header::WWW_AUTHENTICATE;
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::Config;
+use crate::refusal::{RefusalBody, refuse, replace_body};
+use crate::scheme::check_agreement;
+use crate::{AuthError, AuthErrorKind, Event, Identity, Scheme};
+
+pin_project! {
+    /// The response of [`Authenticate`](super::Authenticate). It is not boxed.
+    pub struct ResponseFuture<S, A, R, B>
+    where
+        S: Service<Request<B>>,
+        A: Scheme,
+    {
+        #[pin]
+        state: State<S, A, B>,
+        config: Arc<Config<A, R>>,
+        grpc: bool,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    pub(super) enum State<S, A, B>
+    where
+        S: Service<Request<B>>,
+        A: Scheme,
+    {
+        Verify {
+            #[pin]
+            future: A::Future,
+            next: Option<(S, Request<B>)>,
+        },
+        Call {
+            #[pin]
+            future: S::Future,
+        },
+        Refuse {
+            error: Option<AuthError>,
+        },
+    }
+}
+
+impl<S, A, R, B> ResponseFuture<S, A, R, B>
+where
+    S: Service<Request<B>>,
+    A: Scheme,
+{
+    pub(super) fn new(state: State<S, A, B>, config: Arc<Config<A, R>>, grpc: bool) -> Self {
+        Self {
+            state,
+            config,
+            grpc,
+        }
+    }
+}
+
+impl<A: Scheme, R> Config<A, R> {
+    /// Puts what was proved into the request, or says why it may not go on.
+    fn admit<B>(
+        &self,
+        result: Result<Identity, AuthError>,
+        req: &mut Request<B>,
+    ) -> Result<(), AuthError> {
+        let identity = match result {
+            Err(error) if error.kind() == AuthErrorKind::Absent => return Ok(()),
+            result => result.map_err(|error| error.with_scheme(self.scheme.name()))?,
+        };
+        match req.extensions().get::<Identity>() {
+            // An identity is never overwritten: the outermost layer's stays.
+            Some(first) => check_agreement(first, &identity)?,
+            None => {
+                self.events.record(&Event::authenticated(&identity));
+                req.extensions_mut().insert(identity);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds this layer's part to a refusal, whoever refused.
+    #[cold]
+    fn complete<B>(&self, mut res: Response<B>) -> Response<B>
+    where
+        R: RefusalBody<B>,
+    {
+        let Some(error) = res.extensions_mut().get_mut::<AuthError>() else {
+            return res;
+        };
+        if error.claim_record() {
+            self.events.record(&Event::refused(error));
+        }
+        let own = error
+            .scheme()
+            .is_some_and(|scheme| self.scheme.answers_for(scheme));
+        let asks = match error.kind() {
+            // RFC 6750 section 3.1: the scheme that the identity came by says what scope it needs.
+            AuthErrorKind::InsufficientScope => own,
+            kind => kind.status() == StatusCode::UNAUTHORIZED,
+        };
+        if asks && !res.status().is_redirection() {
+            let error = res.extensions().get::<AuthError>();
+            let challenges = self.scheme.challenge(error.filter(|_| own));
+            for challenge in challenges {
+                res.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
+        }
+        if R::REPLACES_INNER {
+            res = replace_body(&self.refusal, res);
+        }
+        res
+    }
+}
+
+impl<S, A, R, B, ResBody> Future for ResponseFuture<S, A, R, B>
+where
+    A: Scheme,
+    R: RefusalBody<ResBody>,
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    ResBody: Default,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let res = loop {
+            let state = match this.state.as_mut().project() {
+                StateProj::Verify { future, next } => {
+                    let result = ready!(future.poll(cx));
+                    let (mut inner, mut req) = next.take().expect("polled after completion");
+                    match this.config.admit(result, &mut req) {
+                        Ok(()) => State::Call {
+                            future: inner.call(req),
+                        },
+                        Err(error) => State::Refuse { error: Some(error) },
+                    }
+                }
+                StateProj::Call { future } => break ready!(future.poll(cx))?,
+                StateProj::Refuse { error } => {
+                    let error = error.take().expect("polled after completion");
+                    break refuse(&this.config.refusal, error, *this.grpc);
+                }
+            };
+            this.state.set(state);
+        };
+        Poll::Ready(Ok(if res.extensions().is_empty() {
+            res
+        } else {
+            this.config.complete(res)
+        }))
+    }
+}
+
+impl<S, A, R, B> fmt::Debug for ResponseFuture<S, A, R, B>
+where
+    S: Service<Request<B>>,
+    A: Scheme,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! The service that [`AuthLayer`](super::AuthLayer) makes.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::future::{ResponseFuture, State};
+use super::{AuthorizationClaimed, Config, Visited};
+use crate::authorization::at_most_one;
+use crate::refusal::{RefusalBody, is_grpc};
+use crate::scheme::multiple_credentials;
+use crate::{AuthError, AuthErrorKind, ConflictPolicy, Identity, Scheme, SharedClock};
+
+/// Authenticates requests; see [`AuthLayer`](super::AuthLayer).
+pub struct Authenticate<S, A, R> {
+    inner: S,
+    config: Arc<Config<A, R>>,
+}
+
+impl<S, A, R> Authenticate<S, A, R> {
+    pub(super) fn new(inner: S, config: Arc<Config<A, R>>) -> Self {
+        Self { inner, config }
+    }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The service inside.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The service inside.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<A: Scheme, R> Config<A, R> {
+    /// What this layer has to check: a credential, or nothing.
+    fn extract(&self, parts: &mut Parts) -> Result<Option<A::Credential>, AuthError> {
+        let has_authorization = at_most_one(&parts.headers)?;
+        let found = match self.scheme.extract(parts) {
+            Err(error) if error.kind() == AuthErrorKind::Absent => Ok(None),
+            found => found.map_err(|error| error.with_scheme(self.scheme.name())),
+        };
+        if !matches!(found, Ok(None)) {
+            self.scheme.conceal(&mut parts.headers);
+        }
+        let found = found?;
+
+        if found.is_some() && parts.extensions.get::<Identity>().is_some() {
+            match self.policy {
+                ConflictPolicy::Agree => {}
+                ConflictPolicy::FirstWins => return Ok(None),
+                ConflictPolicy::RefuseMultiple => return Err(multiple_credentials()),
+            }
+        }
+        if has_authorization {
+            if found.is_some() {
+                parts.extensions.insert(AuthorizationClaimed);
+            } else if self.refuse_unclaimed
+                && parts.extensions.get::<AuthorizationClaimed>().is_none()
+            {
+                if let Some(value) = parts.headers.get_mut(AUTHORIZATION) {
+                    value.set_sensitive(true);
+                }
+                return Err(AuthError::invalid("unsupported_scheme"));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl<S, A, R, B, ResBody> Service<Request<B>> for Authenticate<S, A, R>
+where
+    A: Scheme,
+    R: RefusalBody<ResBody>,
+    S: Service<Request<B>, Response = Response<ResBody>> + Clone,
+    ResBody: Default,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, A, R, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, req: Request<B>) -> Self::Future {
+        let grpc = is_grpc(req.headers());
+        let (mut parts, body) = req.into_parts();
+        parts.extensions.insert(Visited);
+        if !self.config.clock.is_system() {
+            parts
+                .extensions
+                .insert::<SharedClock>(self.config.clock.clone());
+        }
+
+        let credential = self.config.extract(&mut parts);
+        let req = Request::from_parts(parts, body);
+        let state = match credential {
+            Ok(None) => State::Call {
+                future: self.inner.call(req),
+            },
+            Ok(Some(credential)) => {
+                // `poll_ready` reserved this instance, not a clone of it: take this one.
+                let clone = self.inner.clone();
+                let inner = mem::replace(&mut self.inner, clone);
+                State::Verify {
+                    future: self
+                        .config
+                        .scheme
+                        .verify_under(credential, self.config.policy),
+                    next: Some((inner, req)),
+                }
+            }
+            Err(error) => State::Refuse { error: Some(error) },
+        };
+        ResponseFuture::new(state, Arc::clone(&self.config), grpc)
+    }
+}
+
+impl<S: Clone, A, R> Clone for Authenticate<S, A, R> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            config: Arc::clone(&self.config),
+        }
+    }
+}
+
+impl<S: fmt::Debug, A: Scheme, R> fmt::Debug for Authenticate<S, A, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticate")
+            .field("inner", &self.inner)
+            .field("scheme", &self.config.scheme.name())
+            .finish_non_exhaustive()
+    }
+}

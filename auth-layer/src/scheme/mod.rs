@@ -1,0 +1,137 @@
+//! Schemes: how one kind of credential is found, checked and asked for.
+
+mod closure;
+mod conflict;
+mod tuple;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+pub use self::closure::{SchemeFn, scheme_fn};
+pub use self::conflict::ConflictPolicy;
+pub(crate) use self::tuple::{check_agreement, multiple_credentials};
+use crate::{AuthError, Challenges, Identity};
+
+/// One way to authenticate a request.
+///
+/// A scheme finds its own credential, checks it, and says how to ask for it. It never answers a
+/// request and never looks at the route: [`AuthLayer`](crate::AuthLayer) does the first for all
+/// schemes alike, [`RequireAuth`](crate::RequireAuth) the second.
+///
+/// | what came | what the scheme returns | what the layer does |
+/// |---|---|---|
+/// | nothing of this scheme | `extract` → `Ok(None)` | passes the request on, anonymous |
+/// | a good credential | `verify` → `Ok(identity)` | passes the request on with the identity |
+/// | a bad credential | `Err` from either | answers 401 (or what the error's kind says) |
+/// | could not be checked | `Err` of kind [`Unavailable`](crate::AuthErrorKind::Unavailable) | answers 503 |
+///
+/// A tuple of schemes is a scheme: `AuthLayer::new((jwt, api_keys, basic))`.
+///
+/// # Example: a scheme of one's own
+///
+/// ```
+/// use std::future::{Ready, ready};
+///
+/// use auth_layer::{AuthError, Challenge, Challenges, Identity, Scheme, SecretDigest};
+/// use http::request::Parts;
+///
+/// /// `Authorization: Robot <secret>`, for one robot.
+/// struct Robot(SecretDigest);
+///
+/// impl Scheme for Robot {
+///     type Credential = SecretDigest;
+///     type Future = Ready<Result<Identity, AuthError>>;
+///     fn name(&self) -> &'static str {
+///         "robot"
+///     }
+///     fn extract(&self, parts: &Parts) -> Result<Option<SecretDigest>, AuthError> {
+///         Ok(auth_layer::authorization(&parts.headers, "Robot").map(SecretDigest::of))
+///     }
+///     fn verify(&self, sent: SecretDigest) -> Self::Future {
+///         let good = Ok(Identity::new("robot", "r2d2"));
+///         ready(if sent == self.0 { good } else { Err(AuthError::invalid("wrong_secret")) })
+///     }
+///     fn challenge(&self, _: Option<&AuthError>) -> Challenges { Challenge::new("Robot").into() }
+/// }
+///
+/// # let layer = auth_layer::AuthLayer::new(Robot(SecretDigest::of("beep")));
+/// # use http::{Request, Response, StatusCode, header};
+/// # use tower::{ServiceBuilder, ServiceExt};
+/// # let service = ServiceBuilder::new().layer(layer).service_fn(|req: Request<()>| async move {
+/// #     let name = req.extensions().get::<Identity>().map(|id| id.subject().to_owned());
+/// #     Ok::<_, std::convert::Infallible>(Response::new(bytes::Bytes::from(name.unwrap_or_default())))
+/// # });
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # for (value, status, body) in [("robot beep", 200, "r2d2"), ("Robot boop", 401, ""), ("Other x", 200, "")] {
+/// #     let req = Request::builder().header(header::AUTHORIZATION, value).body(())?;
+/// #     let res = service.clone().oneshot(req).await?;
+/// #     assert_eq!(res.status().as_u16(), status);
+/// #     if status == 200 { assert_eq!(res.body(), body); } else { assert_eq!(res.headers()["www-authenticate"], "Robot"); }
+/// # }
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// For less ceremony, [`scheme_fn`] makes a scheme from a closure.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an authentication scheme",
+    note = "implement `auth_layer::Scheme`, or make one from a closure with `auth_layer::scheme_fn`",
+    note = "tuples of up to six schemes are schemes"
+)]
+pub trait Scheme: Send + Sync + 'static {
+    /// What [`extract`](Self::extract) found, parsed but not yet checked.
+    type Credential: Send + 'static;
+
+    /// What [`verify`](Self::verify) returns.
+    ///
+    /// Use [`std::future::Ready`] where nothing is waited for, a boxed future where a store is
+    /// asked: the box is nothing beside the trip.
+    type Future: Future<Output = Result<Identity, AuthError>> + Send;
+
+    /// The name in events, metrics and [`Identity::scheme`]: a short, fixed, lower-case word.
+    fn name(&self) -> &'static str;
+
+    /// Finds this scheme's credential in a request.
+    ///
+    /// Runs for every request, so it should look before it parses, and not allocate when there is
+    /// nothing to find.
+    ///
+    /// # Errors
+    ///
+    /// An error means that a credential of this scheme was sent and cannot be good.
+    fn extract(&self, parts: &Parts) -> Result<Option<Self::Credential>, AuthError>;
+
+    /// Checks a credential.
+    ///
+    /// The future is dropped when the client goes away; it must leave nothing half done.
+    fn verify(&self, credential: Self::Credential) -> Self::Future;
+
+    /// How to ask for this scheme's credential.
+    ///
+    /// `error` is there only if a credential of this scheme was sent and refused, or if an identity
+    /// of this scheme was not enough; RFC 6750 allows its `error=` only then.
+    fn challenge(&self, error: Option<&AuthError>) -> Challenges {
+        let _ = error;
+        Challenges::none()
+    }
+
+    /// Marks the headers that carry this scheme's credential as sensitive, so that no layer
+    /// further in prints them. `Authorization`, unless overridden.
+    fn conceal(&self, headers: &mut HeaderMap) {
+        if let Some(value) = headers.get_mut(AUTHORIZATION) {
+            value.set_sensitive(true);
+        }
+    }
+
+    /// Whether errors that name `scheme` are about this scheme; tuples answer for their members.
+    fn answers_for(&self, scheme: &str) -> bool {
+        self.name() == scheme
+    }
+
+    /// [`verify`](Self::verify) under a policy for conflicts; only tuples have a use for it.
+    fn verify_under(&self, credential: Self::Credential, policy: ConflictPolicy) -> Self::Future {
+        let _ = policy;
+        self.verify(credential)
+    }
+}

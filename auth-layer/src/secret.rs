@@ -1,0 +1,80 @@
+//! Secrets that cannot be printed, and digests that cannot be compared in a telling time.
+
+use std::fmt;
+
+use rand::TryRng;
+use rand::rngs::SysRng;
+pub use secrecy::{ExposeSecret, SecretBox, SecretSlice, SecretString};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::AuthError;
+
+/// The SHA-256 of a secret: what stores keep and what comparisons compare.
+///
+/// Two digests compare in constant time, and both sides have one length, so that nothing is learnt
+/// from how long a comparison takes. Use it for secrets of at least 128 random bits (session ids,
+/// API keys, one-time tokens); passwords need a slow hash instead.
+///
+/// ```
+/// use auth_layer::SecretDigest;
+///
+/// let stored = SecretDigest::of(b"s3cret-token");
+/// assert_eq!(stored, SecretDigest::of(b"s3cret-token"));
+/// assert_ne!(stored, SecretDigest::of(b"another"));
+/// assert_eq!(format!("{stored:?}"), "SecretDigest([redacted])");
+/// ```
+#[derive(Clone, Copy)]
+pub struct SecretDigest([u8; 32]);
+
+impl SecretDigest {
+    /// Hashes a secret.
+    #[must_use]
+    pub fn of(secret: impl AsRef<[u8]>) -> Self {
+        Self(Sha256::digest(secret.as_ref()).into())
+    }
+
+    /// A digest that was stored.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes to store.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Compares in constant time; for combining with `&` instead of `&&`.
+    pub fn ct_eq(&self, other: &Self) -> subtle::Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+impl PartialEq for SecretDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.ct_eq(other).into()
+    }
+}
+
+impl Eq for SecretDigest {}
+
+impl fmt::Debug for SecretDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretDigest([redacted])")
+    }
+}
+
+/// Random bytes from the operating system.
+///
+/// # Errors
+///
+/// Fails, with [`AuthErrorKind::Internal`](crate::AuthErrorKind::Internal), if the system has no
+/// randomness to give. There is no second source.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], AuthError> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|error| {
+        AuthError::new(crate::AuthErrorKind::Internal, "no_randomness").with_source(error)
+    })?;
+    Ok(bytes)
+}
