@@ -298,6 +298,26 @@ impl Error for AuthError {
     }
 }
 
+/// "Nobody is logged in": what a handler or a guard of your own answers with.
+///
+/// The layers outside add their challenges to it. It is short for [`AuthError::missing`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unauthenticated;
+
+impl From<Unauthenticated> for AuthError {
+    fn from(Unauthenticated: Unauthenticated) -> Self {
+        Self::missing()
+    }
+}
+
+impl fmt::Display for Unauthenticated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody is logged in")
+    }
+}
+
+impl Error for Unauthenticated {}
+
 /// A configuration that cannot work, found when it was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {

@@ -2,31 +2,51 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authorization;
+#[cfg(feature = "basic")]
+pub mod basic;
 mod challenge;
+mod client_address;
 mod clock;
 mod error;
 mod event;
+#[cfg(feature = "axum")]
+mod extract;
+mod guard;
 mod identity;
 mod layer;
+mod origin;
 mod password;
 mod refusal;
 mod scheme;
 mod secret;
+mod strip_headers;
 
 pub use self::authorization::authorization;
 pub use self::challenge::{Challenge, Challenges};
+pub use self::client_address::{
+    ClientAddress, ClientAddressLayer, ClientAddressService, ClientNetwork, TrustedProxies,
+};
 pub use self::clock::{Clock, SharedClock, from_unix_seconds, unix_seconds};
-pub use self::error::{AuthError, AuthErrorKind, ConfigError, Needed, check_duration};
+pub use self::error::{
+    AuthError, AuthErrorKind, ConfigError, Needed, Unauthenticated, check_duration,
+};
 #[cfg(feature = "metrics")]
 pub use self::event::MetricsSink;
 #[cfg(feature = "tracing")]
 pub use self::event::TracingSink;
 pub use self::event::{Event, EventKind, EventSink, Events};
+#[cfg(feature = "axum")]
+pub use self::extract::{
+    Claims, CurrentUser, CurrentUserRejection, FromIdentity, Required, Requires,
+};
+pub use self::guard::{Guard, GuardFuture, LoginRedirect, RequireAuth, Requirement, ReturnTo};
 pub use self::identity::{Factor, FactorKind, Identity, IdentityBuilder, InvalidScope, ScopeSet};
 pub use self::layer::{AuthLayer, Authenticate, ResponseFuture};
+pub use self::origin::Origin;
 pub use self::password::{PasswordCredentials, PasswordVerifier};
-pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal};
+pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_response};
 pub use self::scheme::{ConflictPolicy, Scheme, SchemeFn, scheme_fn};
 pub use self::secret::{
     ExposeSecret, SecretBox, SecretDigest, SecretSlice, SecretString, random_bytes,
 };
+pub use self::strip_headers::{StripIdentityHeaders, StripIdentityHeadersService};

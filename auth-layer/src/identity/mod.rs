@@ -188,6 +188,12 @@ impl Identity {
         serde_json::from_slice(self.inner.claims.as_deref().unwrap_or(b"{}"))
     }
 
+    /// Whether both are clones of one identity.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is_same_identity(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// Whether both name the same principal: same issuer, same tenant, same subject.
     pub fn is_same_principal(&self, other: &Self) -> bool {
         self.subject() == other.subject()

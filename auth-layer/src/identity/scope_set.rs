@@ -62,6 +62,15 @@ impl ScopeSet {
         }
     }
 
+    /// The scopes that are in either.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let sorted: BTreeSet<_> = self.scopes.iter().chain(&other.scopes).cloned().collect();
+        Self {
+            scopes: sorted.into_iter().collect(),
+        }
+    }
+
     /// Adds a scope; false if it was there already.
     ///
     /// # Errors
@@ -173,6 +182,12 @@ impl<'de> Deserialize<'de> for ScopeSet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidScope(());
 
+impl InvalidScope {
+    pub(crate) const fn new() -> Self {
+        Self(())
+    }
+}
+
 impl fmt::Display for InvalidScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a scope is printable ASCII without space, quote and backslash")
@@ -187,7 +202,7 @@ fn check(scope: &str) -> Result<(), InvalidScope> {
     if !scope.is_empty() && scope.bytes().all(fine) {
         Ok(())
     } else {
-        Err(InvalidScope(()))
+        Err(InvalidScope::new())
     }
 }
 

@@ -5,13 +5,17 @@ mod service;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use http::Extensions;
 use tower_layer::Layer;
 
 pub use self::future::ResponseFuture;
 pub use self::service::Authenticate;
 use crate::refusal::Problem;
-use crate::{ConflictPolicy, Events, Scheme, SharedClock};
+use crate::{
+    AuthError, AuthErrorKind, ConflictPolicy, Event, Events, Identity, Scheme, SharedClock,
+};
 
 /// Authenticates requests with one [`Scheme`], or a tuple of them.
 ///
@@ -180,3 +184,36 @@ pub(crate) struct Visited;
 /// In the extensions of a request whose `Authorization` header a layer has claimed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AuthorizationClaimed;
+
+/// The identity that a layer has proved, and the clock to judge it by.
+///
+/// # Errors
+///
+/// `Missing` if nobody is logged in, `Misconfigured` if no layer ran: that is logged here, because
+/// there is no layer to do it.
+pub(crate) fn authenticated(
+    extensions: &Extensions,
+) -> Result<(&Identity, impl Fn() -> SystemTime + '_), AuthError> {
+    if let Some(identity) = extensions.get::<Identity>() {
+        let clock = extensions.get::<SharedClock>();
+        return Ok((identity, move || {
+            clock.map_or_else(SystemTime::now, SharedClock::now)
+        }));
+    }
+    Err(if extensions.get::<Visited>().is_some() {
+        AuthError::missing()
+    } else {
+        no_layer()
+    })
+}
+
+#[cold]
+fn no_layer() -> AuthError {
+    let mut error = AuthError::new(AuthErrorKind::Misconfigured, "no_auth_layer").with_source(
+        "no `AuthLayer` ran before this guard or extractor: add `.layer(AuthLayer::new(..))` to the \
+         router, after its routes and outside of every `RequireAuth`",
+    );
+    error.claim_record();
+    Events::default().record(&Event::refused(&error));
+    error
+}

@@ -89,6 +89,23 @@ pub(crate) fn refuse<B: Default, R: RefusalBody<B>>(
     res
 }
 
+/// The answer to `error`, for guards and services of your own that are not axum's: the layers outside
+/// add their challenges to it.
+///
+/// ```
+/// use auth_layer::{Problem, Unauthenticated};
+/// use http::{Response, StatusCode};
+///
+/// let res: Response<bytes::Bytes> = auth_layer::refusal_response(&Problem, Unauthenticated);
+/// assert_eq!(res.status(), StatusCode::UNAUTHORIZED);
+/// ```
+pub fn refusal_response<B: Default, R: RefusalBody<B>>(
+    body: &R,
+    error: impl Into<AuthError>,
+) -> Response<B> {
+    refuse(body, error.into(), false)
+}
+
 /// Gives a refusal from further in another body and keeps the rest of its head. A redirect and a
 /// gRPC status are no bodies to replace.
 pub(crate) fn replace_body<B, R: RefusalBody<B>>(body: &R, inner: Response<B>) -> Response<B> {

@@ -1,5 +1,7 @@
 //! RFC 9457 problem details.
 
+use std::error::Error as _;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -10,6 +12,8 @@ use crate::{AuthError, AuthErrorKind};
 /// The body is `{"type","title","status","code"}`; `type` and `code` are stable. Two kinds say
 /// more: `insufficient_scope` has `"scope"`, and `insufficient_user_authentication` has `"max_age"`
 /// (seconds) or `"acr_values"`. There is nothing else: what exactly was wrong is in the events.
+/// Only a program that was built with debug assertions adds `"detail"`, and only to say how to mend
+/// layers that are in the wrong order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Problem;
 
@@ -27,6 +31,8 @@ struct Body<'a> {
     max_age: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr_values: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
 
 /// A problem that says nothing of the request is a constant.
@@ -65,6 +71,7 @@ pub(super) fn body(error: &AuthError) -> Bytes {
             constant!("401", "invalid_credential", "The credential is not valid")
         }
         Kind::Forbidden => constant!("403", "forbidden", "This is not allowed"),
+        Kind::Misconfigured if cfg!(debug_assertions) => with_more(error, "The server has a fault"),
         Kind::Internal | Kind::Misconfigured => {
             constant!("500", "internal_error", "The server has a fault")
         }
@@ -75,15 +82,15 @@ pub(super) fn body(error: &AuthError) -> Bytes {
             "temporarily_unavailable",
             "Authentication is temporarily unavailable"
         ),
-        Kind::InsufficientScope => with_needed(error, "The scope is not sufficient"),
-        Kind::InsufficientAuthentication => with_needed(
+        Kind::InsufficientScope => with_more(error, "The scope is not sufficient"),
+        Kind::InsufficientAuthentication => with_more(
             error,
             "A more recent or stronger authentication is required",
         ),
     }
 }
 
-fn with_needed(error: &AuthError, title: &'static str) -> Bytes {
+fn with_more(error: &AuthError, title: &'static str) -> Bytes {
     let needed = error.needed();
     let body = Body {
         r#type: format!("urn:problem-type:auth:{}", error.code()),
@@ -93,6 +100,9 @@ fn with_needed(error: &AuthError, title: &'static str) -> Bytes {
         scope: (!needed.scopes.is_empty()).then(|| needed.scopes.to_string()),
         max_age: needed.max_age,
         acr_values: (!needed.acr_values.is_empty()).then_some(&needed.acr_values),
+        detail: (error.kind() == AuthErrorKind::Misconfigured)
+            .then(|| error.source().map(ToString::to_string))
+            .flatten(),
     };
     serde_json::to_vec(&body).unwrap_or_default().into()
 }
@@ -133,7 +143,11 @@ mod tests {
                 body["type"],
                 format!("urn:problem-type:auth:{}", error.code())
             );
-            assert!(!body.to_string().contains("secret"), "{kind:?}");
+            if kind == Kind::Misconfigured && cfg!(debug_assertions) {
+                assert_eq!(body["detail"], "secret source");
+            } else {
+                assert!(!body.to_string().contains("secret"), "{kind:?}");
+            }
         }
     }
 

@@ -1,0 +1,77 @@
+//! Basic authentication (RFC 7617).
+//!
+//! 1. `Authorization: Basic <base64>` is decoded as UTF-8 and split at its first colon; the scheme's
+//!    name is matched without regard to case. Anything that cannot be read, an empty user name, and
+//!    text with control characters in the user name are 401.
+//! 2. A [`PasswordVerifier`] decides. [`StaticUsers`] is one for a few users in a configuration;
+//!    `login::password` has one for a user store with slow hashes.
+//! 3. Refusals carry `Basic realm="…", charset="UTF-8"`.
+//!
+//! # Caveats
+//!
+//! The password travels with every request, so use it over TLS only. Every request is a login: with
+//! a slow hash each costs milliseconds. For programs, an API key is better.
+//!
+//! ```
+//! use auth_layer::basic::{Basic, StaticUsers};
+//! use auth_layer::{AuthLayer, Identity, RequireAuth};
+//! use axum::{Router, routing::get};
+//!
+//! let users = StaticUsers::new().user(Identity::new("basic", "prometheus"), "s3cret");
+//! let app: Router = Router::new()
+//!     .route("/metrics", get(|| async { "up 1" }))
+//!     .route_layer(RequireAuth::authenticated())
+//!     .layer(AuthLayer::new(Basic::new("metrics", users)));
+//! # let _ = app;
+//! ```
+
+mod scheme;
+mod static_users;
+
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+pub use self::scheme::{Basic, BasicFuture};
+pub use self::static_users::StaticUsers;
+use crate::{AuthError, PasswordCredentials, PasswordVerifier};
+
+/// Some clients leave the padding out; every canonical encoding is accepted.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The longest header value that is decoded, in bytes. A password of a kilobyte fits.
+const MAX_LENGTH: usize = 8 * 1024;
+
+/// Reads what follows `Basic ` in `Authorization`.
+///
+/// # Errors
+///
+/// `Malformed` if it is longer than 8 KiB, not base64, not UTF-8, or has no colon.
+///
+/// ```
+/// let credentials = auth_layer::basic::parse(b"QWxhZGRpbjpvcGVuIHNlc2FtZQ==")?;
+/// assert_eq!(credentials.username(), "Aladdin");
+/// assert_eq!(credentials.password(), "open sesame");
+/// # Ok::<(), auth_layer::AuthError>(())
+/// ```
+pub fn parse(encoded: &[u8]) -> Result<PasswordCredentials, AuthError> {
+    if encoded.len() > MAX_LENGTH {
+        return Err(AuthError::malformed("basic_too_long"));
+    }
+    let decoded = BASE64
+        .decode(encoded)
+        .map_err(|_| AuthError::malformed("basic_not_base64"))?;
+    let text = match String::from_utf8(decoded) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) => {
+            // The bytes may hold a password in another encoding.
+            drop(Zeroizing::new(error.into_bytes()));
+            return Err(AuthError::malformed("basic_not_utf8"));
+        }
+    };
+    PasswordCredentials::from_pair(text).ok_or_else(|| AuthError::malformed("basic_no_colon"))
+}

@@ -1,0 +1,101 @@
+//! The scheme.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::request::Parts;
+use pin_project_lite::pin_project;
+
+use super::{PasswordVerifier, parse};
+use crate::{
+    AuthError, Challenge, Challenges, Identity, PasswordCredentials, Scheme, authorization,
+};
+
+const NAME: &str = "basic";
+
+/// Basic authentication with a [`PasswordVerifier`]. See the [module docs](super).
+#[derive(Clone)]
+pub struct Basic<V> {
+    verifier: V,
+    challenge: Challenges,
+}
+
+impl<V: PasswordVerifier> Basic<V> {
+    /// Asks for a password for `realm`, and `verifier` about it.
+    ///
+    /// The realm is shown to users by some clients. Quotes in it are escaped, control characters
+    /// dropped.
+    pub fn new(realm: &str, verifier: V) -> Self {
+        let challenge = Challenge::new("Basic")
+            .param("realm", realm)
+            .param("charset", "UTF-8");
+        Self {
+            verifier,
+            challenge: challenge.into(),
+        }
+    }
+}
+
+impl<V: PasswordVerifier> Scheme for Basic<V> {
+    type Credential = PasswordCredentials;
+    type Future = BasicFuture<V::Future>;
+
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn extract(&self, parts: &Parts) -> Result<Option<PasswordCredentials>, AuthError> {
+        let Some(encoded) = authorization(&parts.headers, "Basic") else {
+            return Ok(None);
+        };
+        let credentials = parse(encoded)?;
+        // RFC 7617 section 2 allows no control characters; only in passwords are they harmless.
+        if credentials.username().is_empty() {
+            return Err(AuthError::malformed("basic_no_user"));
+        }
+        if credentials.username().contains(char::is_control) {
+            return Err(AuthError::malformed("basic_control_character"));
+        }
+        Ok(Some(credentials))
+    }
+
+    fn verify(&self, credentials: PasswordCredentials) -> Self::Future {
+        BasicFuture {
+            future: self.verifier.verify(credentials),
+        }
+    }
+
+    fn challenge(&self, _error: Option<&AuthError>) -> Challenges {
+        self.challenge.clone()
+    }
+}
+
+impl<V> fmt::Debug for Basic<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Basic").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// Verifies a password and names the identity's scheme.
+    #[derive(Debug)]
+    pub struct BasicFuture<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F> Future for BasicFuture<F>
+where
+    F: Future<Output = Result<Identity, AuthError>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project()
+            .future
+            .poll(cx)
+            .map_ok(|identity| identity.with_scheme(NAME))
+    }
+}
