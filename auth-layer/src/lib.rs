@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(all(feature = "axum", feature = "basic"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "axum", feature = "basic")),
+    doc = "One `Identity`, one Tower layer for every authentication scheme, guards on routes."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authorization;

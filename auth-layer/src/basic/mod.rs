@@ -1,8 +1,8 @@
 //! Basic authentication (RFC 7617).
 //!
 //! 1. `Authorization: Basic <base64>` is decoded as UTF-8 and split at its first colon; the scheme's
-//!    name is matched without regard to case. Anything that cannot be read, an empty user name, and
-//!    text with control characters in the user name are 401.
+//!    name is matched without regard to case. Anything that cannot be read, control characters and
+//!    an empty user name are 401.
 //! 2. A [`PasswordVerifier`] decides. [`StaticUsers`] is one for a few users in a configuration;
 //!    `login::password` has one for a user store with slow hashes.
 //! 3. Refusals carry `Basic realm="…", charset="UTF-8"`.
@@ -29,19 +29,12 @@ mod scheme;
 mod static_users;
 
 use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 pub use self::scheme::{Basic, BasicFuture};
 pub use self::static_users::StaticUsers;
 use crate::{AuthError, PasswordCredentials, PasswordVerifier};
-
-/// Some clients leave the padding out; every canonical encoding is accepted.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The longest header value that is decoded, in bytes. A password of a kilobyte fits.
 const MAX_LENGTH: usize = 8 * 1024;
@@ -50,7 +43,8 @@ const MAX_LENGTH: usize = 8 * 1024;
 ///
 /// # Errors
 ///
-/// `Malformed` if it is longer than 8 KiB, not base64, not UTF-8, or has no colon.
+/// `Malformed` if it is longer than 8 KiB, not base64 (padded, as RFC 4648 section 3.2 wants it), not
+/// UTF-8, has no colon, or holds a control character (RFC 7617 section 2).
 ///
 /// ```
 /// let credentials = auth_layer::basic::parse(b"QWxhZGRpbjpvcGVuIHNlc2FtZQ==")?;
@@ -62,7 +56,7 @@ pub fn parse(encoded: &[u8]) -> Result<PasswordCredentials, AuthError> {
     if encoded.len() > MAX_LENGTH {
         return Err(AuthError::malformed("basic_too_long"));
     }
-    let decoded = BASE64
+    let decoded = STANDARD
         .decode(encoded)
         .map_err(|_| AuthError::malformed("basic_not_base64"))?;
     let text = match String::from_utf8(decoded) {
@@ -73,5 +67,8 @@ pub fn parse(encoded: &[u8]) -> Result<PasswordCredentials, AuthError> {
             return Err(AuthError::malformed("basic_not_utf8"));
         }
     };
+    if text.contains(char::is_control) {
+        return Err(AuthError::malformed("basic_control_character"));
+    }
     PasswordCredentials::from_pair(text).ok_or_else(|| AuthError::malformed("basic_no_colon"))
 }

@@ -174,11 +174,17 @@ macro_rules! tuple_scheme {
 
             fn challenge(&self, error: Option<&AuthError>) -> Challenges {
                 let mut challenges = Challenges::none();
+                // What is missing of an identity is told by the member that it came by alone.
+                let by_one = error.is_some_and(|error| {
+                    error.kind() == AuthErrorKind::InsufficientScope
+                });
                 $(
                     let own = error.filter(|error| {
                         error.scheme().is_some_and(|scheme| self.$index.answers_for(scheme))
                     });
-                    challenges.extend(self.$index.challenge(own));
+                    if own.is_some() || !by_one {
+                        challenges.extend(self.$index.challenge(own));
+                    }
                 )+
                 challenges
             }
