@@ -1,1 +1,11 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod clock;
+mod log_capture;
+mod logged_in;
+
+pub use self::client::{TestClient, TestRequest, TestResponse};
+pub use self::clock::ManualClock;
+pub use self::log_capture::LogCapture;
+pub use self::logged_in::{FixedIdentity, anonymous, with_identity};
