@@ -62,6 +62,10 @@ impl FromStr for Origin {
     /// Reads `scheme://host[:port]`, with at most one slash behind it.
     fn from_str(text: &str) -> Result<Self, ConfigError> {
         let refuse = |problem: &str| Err(ConfigError::new("origin", problem));
+        if text.contains('#') {
+            // `Uri` would drop it in silence.
+            return refuse("must not have a fragment");
+        }
         let uri: Uri = match text.parse() {
             Ok(uri) => uri,
             Err(_) => return refuse("is not a URL"),

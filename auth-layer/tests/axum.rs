@@ -1,5 +1,6 @@
 //! Guards and extractors in axum routers.
 #![cfg(feature = "axum")]
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Basic (RFC 7617) at the HTTP surface.
 #![cfg(feature = "basic")]
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 

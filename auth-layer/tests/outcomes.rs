@@ -1,4 +1,5 @@
 //! The four outcomes, conflicts and challenges of `AuthLayer`.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! `AuthLayer` and `RequireAuth` as Tower services: readiness, errors, panics, cancellation, types.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 

@@ -48,7 +48,11 @@ impl TestClient {
     /// `tower::ServiceExt::map_request`.
     pub fn new<S, ResBody>(service: S) -> Self
     where
-        S: Service<Request<Body>, Response = http::Response<ResBody>> + Clone + Send + Sync + 'static,
+        S: Service<Request<Body>, Response = http::Response<ResBody>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
         S::Error: fmt::Debug,
         S::Future: Send,
         ResBody: http_body::Body + Send + 'static,

@@ -1,4 +1,5 @@
 //! The layers on a plain hyper service: no axum, hyper's own bodies, a real connection.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::convert::Infallible;
 

@@ -1,5 +1,6 @@
 //! The layers on a tonic server, asked by a tonic client over a real connection: a refusal is a
 //! gRPC status in the headers, never an HTTP error.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -264,7 +264,7 @@ mod tests {
         #[test]
         fn display_and_parse_agree(text in "[ -~]{0,60}") {
             if let Ok(scopes) = text.parse::<ScopeSet>() {
-                prop_assert_eq!(scopes.to_string().parse::<ScopeSet>().unwrap(), scopes.clone());
+                prop_assert_eq!(&scopes.to_string().parse::<ScopeSet>().unwrap(), &scopes);
                 for scope in text.split(' ').filter(|s| !s.is_empty()) {
                     prop_assert!(scopes.contains(scope));
                 }

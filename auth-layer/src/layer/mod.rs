@@ -57,7 +57,7 @@ pub struct AuthLayer<A, R = Problem> {
 }
 
 pub(crate) struct Config<A, R> {
-    pub(crate) scheme: A,
+    pub(crate) scheme: Arc<A>,
     pub(crate) policy: ConflictPolicy,
     pub(crate) refuse_unclaimed: bool,
     pub(crate) events: Events,
@@ -70,7 +70,7 @@ impl<A: Scheme> AuthLayer<A> {
     pub fn new(scheme: A) -> Self {
         Self {
             config: Arc::new(Config {
-                scheme,
+                scheme: Arc::new(scheme),
                 policy: ConflictPolicy::default(),
                 refuse_unclaimed: false,
                 events: Events::default(),
@@ -81,7 +81,7 @@ impl<A: Scheme> AuthLayer<A> {
     }
 }
 
-impl<A, R> AuthLayer<A, R> {
+impl<A, R: Clone> AuthLayer<A, R> {
     /// What to do with several credentials on one request. Default: [`ConflictPolicy::Agree`].
     ///
     /// Between stacked layers it is the inner layer's policy that counts.
@@ -124,30 +124,39 @@ impl<A, R> AuthLayer<A, R> {
     /// });
     /// # let _ = layer;
     /// ```
-    pub fn with_refusal<R2>(self, refusal: R2) -> AuthLayer<A, R2>
-    where
-        A: Scheme,
-    {
-        let Ok(config) = Arc::try_unwrap(self.config) else {
-            panic!("an `AuthLayer` is configured before it is cloned")
-        };
+    pub fn with_refusal<R2>(self, refusal: R2) -> AuthLayer<A, R2> {
+        let config = self.config;
         AuthLayer {
             config: Arc::new(Config {
-                scheme: config.scheme,
+                scheme: Arc::clone(&config.scheme),
                 policy: config.policy,
                 refuse_unclaimed: config.refuse_unclaimed,
-                events: config.events,
-                clock: config.clock,
+                events: config.events.clone(),
+                clock: config.clock.clone(),
                 refusal,
             }),
         }
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Config<A, R>)) -> Self {
-        let config = Arc::get_mut(&mut self.config)
-            .expect("an `AuthLayer` is configured before it is cloned");
-        change(config);
+    fn change(mut self, change: impl FnOnce(&mut Config<A, R>)) -> Self
+    where
+        R: Clone,
+    {
+        change(Arc::make_mut(&mut self.config));
         self
+    }
+}
+
+impl<A, R: Clone> Clone for Config<A, R> {
+    fn clone(&self) -> Self {
+        Self {
+            scheme: Arc::clone(&self.scheme),
+            policy: self.policy,
+            refuse_unclaimed: self.refuse_unclaimed,
+            events: self.events.clone(),
+            clock: self.clock.clone(),
+            refusal: self.refusal.clone(),
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! What the tests of this crate share: schemes that do as they are told, and a way to send requests.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -107,7 +111,10 @@ pub fn code(res: &Response<Bytes>) -> String {
 
 /// Keeps events: kind, scheme and reason.
 #[derive(Clone, Debug, Default)]
-pub struct Recorded(Arc<Mutex<Vec<(EventKind, Option<&'static str>, Option<&'static str>)>>>);
+pub struct Recorded(Arc<Mutex<Vec<Seen>>>);
+
+/// Kind, scheme and reason of an event.
+pub type Seen = (EventKind, Option<&'static str>, Option<&'static str>);
 
 impl Recorded {
     pub fn events(&self) -> Events {
@@ -120,7 +127,7 @@ impl Recorded {
         })
     }
 
-    pub fn take(&self) -> Vec<(EventKind, Option<&'static str>, Option<&'static str>)> {
+    pub fn take(&self) -> Vec<Seen> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
