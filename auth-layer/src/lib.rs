@@ -11,6 +11,8 @@ pub mod basic;
 mod challenge;
 mod client_address;
 mod clock;
+#[cfg(feature = "digest")]
+pub mod digest;
 mod error;
 mod event;
 #[cfg(feature = "axum")]
