@@ -108,6 +108,7 @@ impl DigestBuilder {
     }
 
     /// Where the use of nonces is counted. Default: [`MemoryNonceCounters`] with this builder's clock.
+    /// Counters of your own need the same clock.
     pub fn nonce_counters(mut self, counters: impl NonceCounters) -> Self {
         self.counters = Some(SharedNonceCounters::new(counters));
         self

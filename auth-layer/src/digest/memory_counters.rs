@@ -216,6 +216,10 @@ mod tests {
             let shard = counters.shards[0].lock().unwrap();
             assert_eq!((shard.counts.len(), shard.expiries.len()), (0, 0));
         }
+        // One that was never seen may have been forgotten by a process before this.
+        assert!(!counters.advance(id(3), 1, at(1101)).await.unwrap());
+        assert!(!counters.advance(id(3), 1, at(1000)).await.unwrap());
+
         // The clock is set back: what was used stays used, what is new is served.
         now.store(1050, Ordering::Relaxed);
         assert!(!counters.advance(id(1), 3, at(1100)).await.unwrap());

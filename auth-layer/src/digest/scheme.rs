@@ -36,7 +36,8 @@ pub enum Qop {
     #[default]
     Auth,
     /// Method, address and body. A layer sees no bodies, so it only asks: requests go on anonymous,
-    /// and a handler passes the body to [`Digest::verify_with_body`].
+    /// and a handler passes the body to [`Digest::verify_with_body`]. Not for layers with
+    /// [`refuse_unclaimed`](crate::AuthLayer::refuse_unclaimed).
     AuthInt,
 }
 

@@ -338,8 +338,8 @@ fn x_12_debug_output_holds_no_secret() {
     let mut secrets = vec![
         PASSWORD.to_owned(),
         answer.response(),
-        answer.cnonce.clone(),
-        answer.nonce.clone(),
+        answer.cnonce,
+        answer.nonce,
         "0123456789abcdef".to_owned(),
         // The same as a list of bytes.
         "48, 49, 50, 51".to_owned(),

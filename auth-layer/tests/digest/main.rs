@@ -1,6 +1,7 @@
 //! Digest, from the outside: requests through the layer.
 
 #![cfg(feature = "digest")]
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod digest_checks;
 mod digest_integrity;
