@@ -1,1 +1,44 @@
-//! x
+#![cfg_attr(feature = "axum", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "axum"),
+    doc = "Cookie sessions for Tower. The guide is in the README and in the documentation with all features."
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod backend;
+mod config;
+mod cookie;
+mod csrf;
+#[cfg(feature = "axum")]
+mod extract;
+mod handle;
+mod id;
+mod layer;
+mod limits;
+mod memory;
+mod record;
+mod scheme;
+mod secret;
+mod sessions;
+mod user;
+
+pub use tower_sessions_core::Session;
+
+pub use self::backend::{
+    CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionCap, SharedSessionBackend,
+    Touch, UpdateOutcome, WhenFull,
+};
+pub use self::cookie::{CookiePrefix, SameSite};
+pub use self::csrf::{SameOrigin, SameOriginFuture, SameOriginLayer};
+pub use self::handle::SessionHandle;
+pub use self::id::{InvalidSessionId, SessionId};
+pub use self::layer::{SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder, SessionService};
+pub use self::limits::SessionLimits;
+pub use self::memory::MemorySessionBackend;
+pub use self::record::{DecodeRecordError, Device, SessionData, SessionRecord};
+pub use self::scheme::{SessionCredential, SessionScheme, VerifySession};
+pub use self::sessions::{SessionInfo, Sessions};
+pub use self::user::UserKey;
+
+/// The name of the scheme, in identities, events and metrics.
+pub const SCHEME: &str = "session";

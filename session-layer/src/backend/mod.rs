@@ -1,0 +1,177 @@
+//! Where sessions are kept: [`SessionBackend`].
+
+mod outcome;
+mod shared;
+
+use std::time::SystemTime;
+
+use auth_layer::{AuthError, SecretDigest};
+
+pub use self::outcome::{CreateOutcome, RotateOutcome, UpdateOutcome};
+pub use self::shared::SharedSessionBackend;
+pub(crate) use self::shared::could_not_ask;
+use crate::{SessionData, SessionId, SessionRecord, UserKey};
+
+/// Where sessions are kept.
+///
+/// This is what [`SessionLayer`](crate::SessionLayer) manages sessions through. It is not
+/// `tower_sessions::SessionStore`: that one saves whole records, the last writer wins, and so a
+/// slow request can undo a logout. Here each method is one atomic step.
+///
+/// Implement it with plain `async fn`s. A backend never sees the secret in the cookie, only its
+/// [`SecretDigest`], and finds the record by it.
+///
+/// # Contract
+///
+/// - **Atomic.** Each method happens as a whole or not at all, also when its future is dropped
+///   half-way, and in one order for all callers.
+/// - **Dead stays dead.** After `rotate`, `delete`, `delete_by_id` or `delete_all` has ended a
+///   session, no `touch`, `update` or `rotate` that comes later brings anything of it back.
+/// - **Guarded.** `update`, and `rotate` with a version, write only if the stored version is the
+///   one given. Each `update` raises the version by one; `touch` leaves it alone.
+/// - **Time comes from the caller**, in the arguments, and expiry is the layer's to judge: `find`
+///   and `list` may return sessions that have expired. An expired session takes no place under a
+///   [`SessionCap`], and `touch` and `rotate` treat it as gone. Storage is freed some time after
+///   `expires_at`.
+/// - **An error means "could not ask"**, whatever its kind, and is answered 503. It never means
+///   "no such session".
+///
+/// The contract suite in `auth-test` checks an implementation against this, with races.
+pub trait SessionBackend: Send + Sync + 'static {
+    /// Stores a new session, if neither its secret nor its id is taken and its user has room.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked.
+    fn create(
+        &self,
+        session: NewSession,
+    ) -> impl Future<Output = Result<CreateOutcome, AuthError>> + Send;
+
+    /// Finds a session by the digest of its secret.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked, or holds a record that it cannot decode.
+    fn find(
+        &self,
+        secret: &SecretDigest,
+    ) -> impl Future<Output = Result<Option<SessionRecord>, AuthError>> + Send;
+
+    /// Notes that a session was used; false if it is gone or over by then. Moves `last_seen_at`
+    /// and `expires_at` forward, never back, and `expires_at` never past `ends_at`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked.
+    fn touch(
+        &self,
+        secret: &SecretDigest,
+        touch: Touch,
+    ) -> impl Future<Output = Result<bool, AuthError>> + Send;
+
+    /// Replaces the data of a session, if its version is still `version`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked.
+    fn update(
+        &self,
+        secret: &SecretDigest,
+        version: u64,
+        data: SessionData,
+    ) -> impl Future<Output = Result<UpdateOutcome, AuthError>> + Send;
+
+    /// Ends the session `old` and stores `new`, both or neither. If a version is given, only if
+    /// `old` still has it. A session that is replaced takes no place under a cap.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked.
+    fn rotate(
+        &self,
+        old: &SecretDigest,
+        version: Option<u64>,
+        new: NewSession,
+    ) -> impl Future<Output = Result<RotateOutcome, AuthError>> + Send;
+
+    /// Ends a session; false if there was none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked.
+    fn delete(&self, secret: &SecretDigest)
+    -> impl Future<Output = Result<bool, AuthError>> + Send;
+
+    /// The sessions of a user, in any order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked.
+    fn list(
+        &self,
+        user: &UserKey,
+    ) -> impl Future<Output = Result<Vec<SessionRecord>, AuthError>> + Send;
+
+    /// Ends one session of a user; false if this user has none of that id.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked.
+    fn delete_by_id(
+        &self,
+        user: &UserKey,
+        id: &SessionId,
+    ) -> impl Future<Output = Result<bool, AuthError>> + Send;
+
+    /// Ends all sessions of a user but one, and says which. A login that comes later is not
+    /// affected; one that came before is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the backing store cannot be asked.
+    fn delete_all(
+        &self,
+        user: &UserKey,
+        except: Option<&SessionId>,
+    ) -> impl Future<Output = Result<Vec<SessionId>, AuthError>> + Send;
+}
+
+/// A session to be stored.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The digest of the secret in the cookie.
+    pub secret: SecretDigest,
+    /// The rest. Its `last_seen_at` is the time by which expiry is judged.
+    pub record: SessionRecord,
+    /// How many sessions its user may have, this one included.
+    pub cap: Option<SessionCap>,
+}
+
+/// How many live sessions one user may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionCap {
+    /// The number, at least 1.
+    pub max: u32,
+    /// What a login does when the user has so many.
+    pub when_full: WhenFull,
+}
+
+/// What a login does when the user has as many sessions as allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// End the sessions that were not used for longest.
+    EvictOldest,
+    /// Refuse the login.
+    Refuse,
+}
+
+/// That a session was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// When.
+    pub seen_at: SystemTime,
+    /// When it ends now, unless it is used again.
+    pub expires_at: SystemTime,
+}

@@ -1,0 +1,195 @@
+//! Beginning a session, and refreshing one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use auth_layer::{AuthError, AuthErrorKind, Event, EventKind, Identity};
+use serde_json::Value;
+
+use super::new_session::Rotation;
+use super::{Current, SessionHandle, not_logged_in, session_failed};
+use crate::SCHEME;
+use crate::csrf::{Cause, cross_site};
+use crate::record::{SessionData, SessionRecord};
+
+/// How often a refresh starts again because other requests changed the data at the same time.
+const MAX_ATTEMPTS: usize = 64;
+
+impl SessionHandle {
+    /// Logs `identity` in: begins a session with a new id and a new secret, always, and ends the
+    /// one that the request came with.
+    ///
+    /// Of `identity`, which comes from whoever verified the password, the passkey or the provider's
+    /// answer, the session keeps issuer, subject, tenant, roles, scopes, factors, `auth_time` (now,
+    /// if there is none), `acr` and claims. What is returned is the identity by the session.
+    ///
+    /// Of the data only the keys named by
+    /// [`keep_on_login`](crate::SessionLayerBuilder::keep_on_login) are carried over, and none if
+    /// somebody else was logged in. When this returns, the session is stored; the cookie leaves
+    /// with the response, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// Then nobody new is logged in and no cookie leaves.
+    /// - [`Forbidden`](AuthErrorKind::Forbidden): another site caused this request (login CSRF).
+    ///   GET requests are excepted, because a provider's redirect is one: whoever logs in there
+    ///   checks a `state`.
+    /// - [`Limited`](AuthErrorKind::Limited): the user has as many sessions as allowed.
+    /// - [`Unavailable`](AuthErrorKind::Unavailable): the backend could not be asked.
+    pub async fn log_in(&self, identity: Identity) -> Result<Identity, AuthError> {
+        let request = self.request();
+        if request.is_unsafe && request.cause == Cause::Other {
+            return Err(cross_site());
+        }
+        let old = request.current();
+        let old_login = old.as_ref().and_then(|old| old.record.login.as_ref());
+        let kept = match old_login {
+            Some(login) if !login.is_same_principal(&identity) => HashMap::new(),
+            _ => self.kept_on_login().await?,
+        };
+
+        let now = request.config.now();
+        let identity = if identity.auth_time().is_some() {
+            identity
+        } else {
+            identity.to_builder().auth_time(now).build()
+        };
+        let mut record = SessionRecord::unnamed(now, request.config.limits);
+        record.login = Some(identity);
+        record.data = SessionData::encode(&kept)?;
+        let (new, kept) = match &old {
+            None => (self.create(&record).await?, kept),
+            Some(old) => match self.rotate(old, None, &record).await? {
+                Rotation::Done(new) => (*new, kept),
+                Rotation::Changed(_) | Rotation::Gone => {
+                    // Somebody has ended the old session meanwhile: nothing of it lives on.
+                    record.data = SessionData::default();
+                    (self.create(&record).await?, HashMap::new())
+                }
+            },
+        };
+        let identity = self.adopt(new, Some(kept)).await?;
+
+        let events = request.config.events();
+        if let (Some(old), Some(login)) = (&old, old_login) {
+            let id = old.record.id.to_string();
+            let event = Event::new(EventKind::LoggedOut).with_identity(login);
+            events.record(&event.with_object_id(&id).with_reason("logged_in_again"));
+        }
+        let event = Event::new(EventKind::LoggedIn).with_identity(&identity);
+        events.record(&event.with_object_id(identity.session_id().unwrap_or_default()));
+        Ok(identity)
+    }
+
+    /// Replaces what the session knows of its user, after a second factor, a change of roles, or
+    /// renewed authentication: a new id and a new secret, the same data, and the same end.
+    ///
+    /// ```
+    /// # use auth_layer::{AuthError, Factor, FactorKind, SharedClock, Unauthenticated};
+    /// # use session_layer::SessionHandle;
+    /// # async fn step_up(session: SessionHandle, clock: SharedClock) -> Result<(), AuthError> {
+    /// let identity = session.identity().ok_or(Unauthenticated)?;
+    /// let factor = Factor::new(FactorKind::Otp, clock.now());
+    /// session.refresh(identity.to_builder().factor(factor).build()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Then the session is as it was, or has ended.
+    /// - [`Missing`](AuthErrorKind::Missing): nobody is logged in by this session, or no longer.
+    /// - [`Conflict`](AuthErrorKind::Conflict): `identity` is somebody else.
+    /// - [`Unavailable`](AuthErrorKind::Unavailable): the backend could not be asked.
+    pub async fn refresh(&self, identity: Identity) -> Result<Identity, AuthError> {
+        let request = self.request();
+        let mut old = request.current().ok_or_else(not_logged_in)?;
+        let login = old.record.login.clone().ok_or_else(not_logged_in)?;
+        if !login.is_same_principal(&identity) {
+            let error = AuthError::new(AuthErrorKind::Conflict, "refresh_of_another_principal");
+            return Err(error.with_scheme(SCHEME));
+        }
+        let identity = match (identity.auth_time(), login.auth_time()) {
+            (None, Some(time)) => identity.to_builder().auth_time(time).build(),
+            _ => identity,
+        };
+        if old.view.is_none() {
+            // `Session` goes on from where it is, so it has to be somewhere.
+            let loaded = self.data().get_value("").await;
+            loaded.map_err(|error| session_failed(request, error))?;
+            old = request.current().ok_or_else(not_logged_in)?;
+        }
+
+        for _ in 0..MAX_ATTEMPTS {
+            let now = request.config.now();
+            let mut record = old.record.clone();
+            record.last_seen_at = now;
+            record.expires_at = request.config.limits.expires_at(now, record.ends_at);
+            record.login = Some(identity.clone());
+            match self.rotate(&old, Some(old.record.version), &record).await? {
+                Rotation::Done(mut new) => {
+                    new.view = old.view;
+                    let identity = self.adopt(*new, None).await?;
+                    let event = Event::new(EventKind::Authenticated).with_identity(&identity);
+                    request
+                        .config
+                        .events()
+                        .record(&event.with_reason("refreshed"));
+                    return Ok(identity);
+                }
+                Rotation::Changed(record) => old.record = *record,
+                Rotation::Gone => {
+                    request.lost(&old.digest);
+                    return Err(not_logged_in());
+                }
+            }
+        }
+        Err(AuthError::unavailable("session_contended"))
+    }
+
+    /// The data that survives a login, saved or not.
+    async fn kept_on_login(&self) -> Result<HashMap<String, Value>, AuthError> {
+        let request = self.request();
+        let mut kept = HashMap::new();
+        for key in &request.config.keep_on_login {
+            let value = self.data().get_value(key).await;
+            if let Some(value) = value.map_err(|error| session_failed(request, error))? {
+                kept.insert(key.to_string(), value);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Makes a stored session the one of this request, and has `Session` take its id. With `data`,
+    /// `Session` forgets all else. Waits for no I/O.
+    async fn adopt(
+        &self,
+        mut new: Current,
+        data: Option<HashMap<String, Value>>,
+    ) -> Result<Identity, AuthError> {
+        let request = self.request();
+        let identity = new.record.login.clone().ok_or_else(not_logged_in)?;
+        if let Some(data) = &data {
+            new.view = Some(Arc::new(data.clone()));
+        }
+        request.begin(new);
+
+        let session = self.data();
+        let adopted = async {
+            if let Some(data) = data {
+                session.clear().await;
+                for (key, value) in data {
+                    session.insert_value(&key, value).await?;
+                }
+            }
+            // Without an id it asks for one, and gets the new one. The old session's is not
+            // deleted again, because it is no longer the current one.
+            session.cycle_id().await?;
+            session.save().await
+        };
+        match adopted.await {
+            Ok(()) => Ok(identity),
+            Err(error) => Err(session_failed(request, error)),
+        }
+    }
+}

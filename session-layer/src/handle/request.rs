@@ -1,0 +1,229 @@
+//! What is known about the session of one request while the request lasts.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use auth_layer::{AuthError, ClientAddress, SecretDigest};
+use http::header::USER_AGENT;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
+
+use super::respond;
+use crate::SessionRecord;
+use crate::config::Config;
+use crate::csrf::{Cause, is_unsafe};
+use crate::record::Device;
+use crate::secret::SessionSecret;
+
+/// Shared by the layer, the scheme, the handle and tower-sessions' `Session`, which takes it for
+/// its store (see [`store`](super::store)).
+pub(crate) struct RequestSession {
+    pub(crate) config: Arc<Config>,
+    pub(crate) cause: Cause,
+    pub(crate) is_unsafe: bool,
+    user_agent: Option<HeaderValue>,
+    address: ClientAddress,
+    cookie_sent: AtomicBool,
+    // Never held across an await.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Current>,
+    cookie: CookieChange,
+    /// Whether the response depends on a session, or may.
+    used: bool,
+    /// What went wrong below `Session`, whose errors hold text only.
+    fault: Option<AuthError>,
+}
+
+/// A live session.
+#[derive(Clone)]
+pub(crate) struct Current {
+    pub(crate) secret: SessionSecret,
+    pub(crate) digest: SecretDigest,
+    /// As far as this request knows, what is stored.
+    pub(crate) record: SessionRecord,
+    /// What `Session` was given to work on; its changes are found by comparing with it.
+    pub(crate) view: Option<Arc<HashMap<String, Value>>>,
+}
+
+impl Current {
+    pub(crate) fn new(secret: SessionSecret, digest: SecretDigest, record: SessionRecord) -> Self {
+        Self {
+            secret,
+            digest,
+            record,
+            view: None,
+        }
+    }
+}
+
+/// What the response does to the cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum CookieChange {
+    #[default]
+    Keep,
+    Remove,
+    Set,
+}
+
+impl RequestSession {
+    pub(crate) fn new(config: Arc<Config>, parts: &Parts) -> Self {
+        let (method, headers) = (&parts.method, &parts.headers);
+        Self {
+            cause: config.csrf.judge(method, &parts.uri, headers),
+            is_unsafe: is_unsafe(method, headers),
+            user_agent: headers.get(USER_AGENT).cloned(),
+            address: parts
+                .extensions
+                .get()
+                .copied()
+                .unwrap_or(ClientAddress::unknown()),
+            cookie_sent: AtomicBool::new(false),
+            state: Mutex::default(),
+            config,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note_cookie(&self) {
+        self.cookie_sent.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn current(&self) -> Option<Current> {
+        self.lock().current.clone()
+    }
+
+    /// Looks at the live session without cloning it.
+    pub(crate) fn with_current<T>(&self, look: impl FnOnce(&Current) -> T) -> Option<T> {
+        self.lock().current.as_ref().map(look)
+    }
+
+    /// The scheme has found the session that the cookie names.
+    pub(crate) fn resume(&self, current: Current) {
+        let mut state = self.lock();
+        state.current = Some(current);
+        state.used = true;
+    }
+
+    /// A session was made, in the place of any other.
+    pub(crate) fn begin(&self, current: Current) {
+        let mut state = self.lock();
+        state.current = Some(current);
+        state.cookie = CookieChange::Set;
+        state.used = true;
+    }
+
+    /// The session was ended by this request.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        let had_cookie = self.cookie_sent.load(Ordering::Relaxed);
+        state.used |= state.current.is_some() || had_cookie;
+        state.current = None;
+        state.cookie = if had_cookie {
+            CookieChange::Remove
+        } else {
+            CookieChange::Keep
+        };
+    }
+
+    /// The session turned out to have been ended by somebody else. Its cookie is left alone: the
+    /// browser may have a newer one by now.
+    pub(crate) fn lost(&self, digest: &SecretDigest) {
+        let mut state = self.lock();
+        if state.current.as_ref().is_some_and(|c| c.digest == *digest) {
+            state.current = None;
+            state.cookie = CookieChange::Keep;
+        }
+    }
+
+    /// Changes what is known of the session `digest`, if it is still the one.
+    pub(crate) fn amend(&self, digest: &SecretDigest, amend: impl FnOnce(&mut Current)) {
+        let mut state = self.lock();
+        if let Some(current) = state.current.as_mut().filter(|c| c.digest == *digest) {
+            amend(current);
+        }
+    }
+
+    /// The use of the session was written down, so that its cookie lasts longer.
+    pub(crate) fn touched(
+        &self,
+        digest: &SecretDigest,
+        seen_at: SystemTime,
+        expires_at: SystemTime,
+    ) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if let Some(current) = state.current.as_mut().filter(|c| c.digest == *digest) {
+            current.record.last_seen_at = seen_at;
+            current.record.expires_at = expires_at;
+            state.cookie = CookieChange::Set;
+        }
+    }
+
+    /// The session to be touched at `now`, if that is due.
+    pub(crate) fn due_touch(&self, now: SystemTime) -> Option<SecretDigest> {
+        let limits = self.config.limits;
+        let state = self.lock();
+        let current = state.current.as_ref()?;
+        let record = &current.record;
+        let unseen = now.duration_since(record.last_seen_at).ok()?;
+        let due = unseen >= limits.touch_after() && !unseen.is_zero();
+        (due && record.is_live_under(now, limits)).then_some(current.digest)
+    }
+
+    pub(crate) fn fail(&self, fault: AuthError) {
+        self.lock().fault = Some(fault);
+    }
+
+    pub(crate) fn take_fault(&self) -> Option<AuthError> {
+        self.lock().fault.take()
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        Device::of_request(self.user_agent.as_ref(), self.address.ip())
+    }
+
+    /// Writes into the head of a response what the request did to its session.
+    pub(crate) fn respond(&self, headers: &mut HeaderMap) {
+        let state = self.lock();
+        if !state.used {
+            return;
+        }
+        let cookie = &self.config.cookie;
+        let line = match (state.cookie, &state.current) {
+            (CookieChange::Set, Some(current)) => {
+                let left = current.record.expires_at.duration_since(self.config.now());
+                // The cookie of a session that is over by now would only be removed.
+                let left = left.unwrap_or(Duration::ZERO);
+                Some(cookie.set(&current.secret, left))
+            }
+            (CookieChange::Remove, _) => Some(cookie.remove()),
+            (CookieChange::Keep | CookieChange::Set, _) => None,
+        };
+        respond::keep_out_of_caches(headers);
+        if let Some(line) = line {
+            respond::set_cookie(headers, cookie.name(), line);
+        }
+    }
+}
+
+/// Shows neither secrets nor data; tower-sessions prints its stores.
+impl fmt::Debug for RequestSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("RequestSession")
+            .field("id", &state.current.as_ref().map(|c| c.record.id))
+            .field("cookie", &state.cookie)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,79 @@
+//! What is left to do when the response is on its way out.
+
+use auth_layer::{AuthError, AuthErrorKind, Event, EventKind};
+use http::StatusCode;
+
+use super::{SessionHandle, session_failed};
+use crate::SCHEME;
+use crate::backend::Touch;
+
+impl SessionHandle {
+    /// Whether [`finish`](Self::finish) has anything to do. Most requests only read.
+    pub(crate) fn must_finish(&self, status: StatusCode) -> bool {
+        self.must_save(status)
+            || self
+                .request()
+                .due_touch(self.request().config.now())
+                .is_some()
+    }
+
+    fn must_save(&self, status: StatusCode) -> bool {
+        let changed = self.inner.data.get().is_some_and(|data| data.is_modified());
+        changed && !status.is_server_error()
+    }
+
+    /// Saves changed data, and notes that the session was used.
+    pub(crate) async fn finish(self, status: StatusCode) -> Result<(), AuthError> {
+        if self.must_save(status) {
+            self.save().await?;
+        }
+        self.touch().await;
+        Ok(())
+    }
+
+    async fn save(&self) -> Result<(), AuthError> {
+        let (request, session) = (self.request(), self.data());
+        if session.is_empty().await {
+            return Ok(());
+        }
+        request.take_fault(); // an earlier save's, which the handler has seen
+        let Err(error) = session.save().await else {
+            return Ok(());
+        };
+        let error = session_failed(request, error);
+        if error.kind() == AuthErrorKind::Absent {
+            // The session was ended while the handler ran, and stays so. The answer is still the
+            // answer to somebody who was logged in when asking.
+            let event = Event::new(EventKind::Refused).with_scheme(SCHEME);
+            request
+                .config
+                .events()
+                .record(&event.with_reason(error.reason()));
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// A touch that fails takes nothing from anybody: the session only ends sooner.
+    async fn touch(&self) {
+        let request = self.request();
+        let now = request.config.now();
+        let Some(digest) = request.due_touch(now) else {
+            return;
+        };
+        let limits = request.config.limits;
+        let expires_at = request.with_current(|c| limits.expires_at(now, c.record.ends_at));
+        let Some(expires_at) = expires_at else {
+            return;
+        };
+        let touch = Touch {
+            seen_at: now,
+            expires_at,
+        };
+        match request.config.backend().touch(&digest, touch).await {
+            Ok(true) => request.touched(&digest, now, expires_at),
+            Ok(false) => request.lost(&digest),
+            Err(error) => request.config.events().record(&Event::refused(&error)),
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Options of [`SessionLayer`].
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use auth_layer::{AuthLayer, ConfigError, ConflictPolicy, Events, Origin, Problem, SharedClock};
+
+use super::SessionLayer;
+use crate::backend::{SessionCap, SharedSessionBackend, WhenFull};
+use crate::config::Config;
+use crate::cookie::{CookieConfig, CookiePrefix, SameSite};
+use crate::csrf::CsrfPolicy;
+use crate::{SessionLimits, SessionScheme, Sessions};
+
+/// Options of [`SessionLayer`]; see [`SessionLayer::builder`].
+///
+/// | option | default |
+/// |---|---|
+/// | [`limits`](Self::limits) | 24 hours idle, 14 days in all |
+/// | [`cookie_name`](Self::cookie_name), [`cookie_prefix`](Self::cookie_prefix) | `__Host-session` |
+/// | [`same_site`](Self::same_site) | `Lax` |
+/// | [`public_origin`](Self::public_origin), [`trusted_origin`](Self::trusted_origin) | none: requests are compared with the host that they ask |
+/// | [`allow_missing_origin`](Self::allow_missing_origin) | off |
+/// | [`keep_on_login`](Self::keep_on_login) | nothing |
+/// | [`max_sessions`](Self::max_sessions) | no cap |
+/// | [`on_conflict`](Self::on_conflict) | [`ConflictPolicy::Agree`] |
+/// | [`events`](Self::events) | `tracing` |
+/// | [`clock`](Self::clock) | the system's |
+/// | [`with_refusal`](Self::with_refusal) | problem details |
+///
+/// Always: `Secure` (but for [`insecure_http_on_loopback`](Self::insecure_http_on_loopback)),
+/// `HttpOnly`, `Path=/`, no `Domain`, and a `Max-Age` that ends with the session.
+#[must_use]
+pub struct SessionLayerBuilder<R = Problem> {
+    backend: SharedSessionBackend,
+    limits: SessionLimits,
+    cookie_name: String,
+    cookie_prefix: CookiePrefix,
+    same_site: SameSite,
+    public_origin: Option<String>,
+    insecure_origin: Option<String>,
+    trusted_origins: Vec<String>,
+    allow_missing_origin: bool,
+    keep_on_login: Vec<Box<str>>,
+    cap: Option<SessionCap>,
+    policy: ConflictPolicy,
+    events: Events,
+    clock: SharedClock,
+    refusal: R,
+}
+
+impl SessionLayerBuilder {
+    pub(super) fn new(backend: SharedSessionBackend) -> Self {
+        Self {
+            backend,
+            limits: SessionLimits::default(),
+            cookie_name: "session".to_owned(),
+            cookie_prefix: CookiePrefix::default(),
+            same_site: SameSite::default(),
+            public_origin: None,
+            insecure_origin: None,
+            trusted_origins: Vec::new(),
+            allow_missing_origin: false,
+            keep_on_login: Vec::new(),
+            cap: None,
+            policy: ConflictPolicy::default(),
+            events: Events::default(),
+            clock: SharedClock::system(),
+            refusal: Problem,
+        }
+    }
+}
+
+impl<R> SessionLayerBuilder<R> {
+    /// How long sessions live.
+    pub fn limits(mut self, limits: SessionLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The name of the cookie, without the prefix that is put before it.
+    pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
+        self.cookie_name = name.into();
+        self
+    }
+
+    /// The prefix of the cookie's name.
+    pub fn cookie_prefix(mut self, prefix: CookiePrefix) -> Self {
+        self.cookie_prefix = prefix;
+        self
+    }
+
+    /// When browsers send the cookie with requests that other sites caused.
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.same_site = same_site;
+        self
+    }
+
+    /// The one origin that browsers reach the service by, `https://host[:port]`.
+    ///
+    /// With it, `Origin` is compared with this instead of with the host that is asked, so that
+    /// nothing depends on what proxies do to `Host`.
+    pub fn public_origin(mut self, origin: impl Into<String>) -> Self {
+        self.public_origin = Some(origin.into());
+        self
+    }
+
+    /// For development: a cookie for plain http, without `Secure` and without the prefix, for a
+    /// service that browsers reach by `origin`, which must be `http:` on a loopback host.
+    pub fn insecure_http_on_loopback(mut self, origin: impl Into<String>) -> Self {
+        self.insecure_origin = Some(origin.into());
+        self
+    }
+
+    /// Adds an origin whose pages may make unsafe requests with a session, such as a provider that
+    /// posts its answer. Everything that runs there can do what the user can.
+    pub fn trusted_origin(mut self, origin: impl Into<String>) -> Self {
+        self.trusted_origins.push(origin.into());
+        self
+    }
+
+    /// Accepts unsafe requests with a session that have neither `Sec-Fetch-Site` nor `Origin`, as
+    /// scripts with a cookie jar send them. Browsers send at least one of them since 2020, so what
+    /// is given up is the protection of users of older ones.
+    pub fn allow_missing_origin(mut self) -> Self {
+        self.allow_missing_origin = true;
+        self
+    }
+
+    /// Names keys of session data that survive a login, such as a shopping cart. Whoever could
+    /// plant a session on the user before could have written what is kept.
+    pub fn keep_on_login<K: Into<Box<str>>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
+        self.keep_on_login.extend(keys.into_iter().map(Into::into));
+        self
+    }
+
+    /// How many live sessions one user may have, and what a login does when there are so many.
+    pub fn max_sessions(mut self, max: NonZeroU32, when_full: WhenFull) -> Self {
+        self.cap = Some(SessionCap {
+            max: max.get(),
+            when_full,
+        });
+        self
+    }
+
+    /// What to do if a layer further out has proved an identity too.
+    pub fn on_conflict(mut self, policy: ConflictPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Where events go.
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// The clock that expiry goes by.
+    pub fn clock(mut self, clock: impl Into<SharedClock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// Another body for refusals; see [`AuthLayer::with_refusal`].
+    pub fn with_refusal<R2>(self, refusal: R2) -> SessionLayerBuilder<R2> {
+        SessionLayerBuilder {
+            backend: self.backend,
+            limits: self.limits,
+            cookie_name: self.cookie_name,
+            cookie_prefix: self.cookie_prefix,
+            same_site: self.same_site,
+            public_origin: self.public_origin,
+            insecure_origin: self.insecure_origin,
+            trusted_origins: self.trusted_origins,
+            allow_missing_origin: self.allow_missing_origin,
+            keep_on_login: self.keep_on_login,
+            cap: self.cap,
+            policy: self.policy,
+            events: self.events,
+            clock: self.clock,
+            refusal,
+        }
+    }
+
+    /// The finished layer.
+    ///
+    /// # Errors
+    ///
+    /// Names the option that cannot work: durations of zero or of absurd length, names that are no
+    /// cookie names, origins that are none or have the wrong scheme, `SameSite=None` without
+    /// `Secure`.
+    pub fn build(self) -> Result<SessionLayer<R>, ConfigError>
+    where
+        R: Clone,
+    {
+        self.limits.check()?;
+        let secure = self.insecure_origin.is_none();
+        let cookie = if secure {
+            CookieConfig::secure(&self.cookie_name, self.cookie_prefix, self.same_site)?
+        } else {
+            CookieConfig::insecure(&self.cookie_name, self.same_site)?
+        };
+        let public = public_origin(self.public_origin, self.insecure_origin)?;
+        let trusted = self
+            .trusted_origins
+            .iter()
+            .map(|origin| parse_origin("trusted_origin", origin))
+            .collect::<Result<_, _>>()?;
+
+        let config = Arc::new(Config {
+            sessions: Sessions {
+                backend: self.backend,
+                clock: self.clock.clone(),
+                events: self.events.clone(),
+                limits: self.limits,
+            },
+            limits: self.limits,
+            cookie,
+            cap: self.cap,
+            keep_on_login: self.keep_on_login,
+            csrf: Arc::new(CsrfPolicy::new(secure, public, trusted)?),
+            allow_missing_origin: self.allow_missing_origin,
+        });
+        let auth = AuthLayer::new(SessionScheme::new(Arc::clone(&config)))
+            .on_conflict(self.policy)
+            .events(self.events)
+            .clock(self.clock)
+            .with_refusal(self.refusal.clone());
+        Ok(SessionLayer {
+            config,
+            auth,
+            refusal: self.refusal,
+        })
+    }
+}
+
+fn public_origin(
+    secure: Option<String>,
+    insecure: Option<String>,
+) -> Result<Option<Origin>, ConfigError> {
+    const INSECURE: &str = "insecure_http_on_loopback";
+
+    let (option, text, want_https) = match (secure, insecure) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err(ConfigError::new(
+                INSECURE,
+                "cannot go with `public_origin`: the service has one origin",
+            ));
+        }
+        (Some(text), None) => ("public_origin", text, true),
+        (None, Some(text)) => (INSECURE, text, false),
+    };
+    let origin = parse_origin(option, &text)?;
+    if origin.is_https() != want_https {
+        let problem = if want_https {
+            "must begin with https://; for development see `insecure_http_on_loopback`"
+        } else {
+            "must begin with http://; with https use `public_origin`"
+        };
+        return Err(ConfigError::new(option, problem));
+    }
+    if !want_https && !origin.is_loopback() {
+        return Err(ConfigError::new(option, "must have a loopback host"));
+    }
+    Ok(Some(origin))
+}
+
+fn parse_origin(option: &'static str, text: &str) -> Result<Origin, ConfigError> {
+    text.parse().map_err(|error: ConfigError| {
+        ConfigError::new(option, format!("is not an origin: {error}"))
+    })
+}
+
+impl<R> fmt::Debug for SessionLayerBuilder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayerBuilder")
+            .field("limits", &self.limits)
+            .field("cookie_name", &self.cookie_name)
+            .field("same_site", &self.same_site)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! The layer: [`SessionLayer`].
+
+mod builder;
+mod save;
+mod service;
+
+use std::fmt;
+use std::sync::Arc;
+
+use auth_layer::{AuthLayer, Authenticate, Problem};
+use tower_layer::Layer;
+
+pub use self::builder::SessionLayerBuilder;
+pub use self::save::{SaveFuture, SaveSession};
+pub use self::service::SessionService;
+use crate::config::Config;
+use crate::csrf::SameOriginLayer;
+use crate::{SessionScheme, Sessions, SharedSessionBackend};
+
+/// Cookie sessions: authenticates requests by their session, and lets handlers log in and out.
+///
+/// Three services are put around the inner one, none of which boxes:
+///
+/// 1. [`SessionService`] gives the request a [`SessionHandle`](crate::SessionHandle).
+/// 2. [`Authenticate`] with [`SessionScheme`] finds the cookie, loads the session, and puts the
+///    [`Identity`](auth_layer::Identity) into the request. A request without a live session passes
+///    through anonymous; guard routes with [`RequireAuth`](auth_layer::RequireAuth).
+/// 3. [`SaveSession`] gives the request tower-sessions' `Session`; on the way out it saves what
+///    changed, notes that the session was used, and sets or removes the cookie. If saving fails,
+///    the response becomes a 503 and no cookie leaves.
+///
+/// Responses to requests with a session get `Cache-Control: no-store`, unless the handler said
+/// `private` or `no-store` itself, and `Vary: Cookie`.
+///
+/// ```
+/// use session_layer::{MemorySessionBackend, SessionLayer, SessionLimits};
+///
+/// let layer = SessionLayer::builder(MemorySessionBackend::new())
+///     .limits(SessionLimits::STRICT)
+///     .public_origin("https://app.example.com")
+///     .build()?;
+/// # let _: axum::Router = axum::Router::new().layer(layer);
+/// # Ok::<(), auth_layer::ConfigError>(())
+/// ```
+#[must_use]
+pub struct SessionLayer<R = Problem> {
+    config: Arc<Config>,
+    auth: AuthLayer<SessionScheme, R>,
+    refusal: R,
+}
+
+impl SessionLayer {
+    /// A layer with all defaults; see [`SessionLayerBuilder`] for what they are.
+    #[expect(clippy::missing_panics_doc, reason = "the defaults are tested")]
+    pub fn new(backend: impl Into<SharedSessionBackend>) -> Self {
+        Self::builder(backend)
+            .build()
+            .expect("the defaults are a working configuration")
+    }
+
+    /// Starts a layer with options of your own.
+    pub fn builder(backend: impl Into<SharedSessionBackend>) -> SessionLayerBuilder {
+        SessionLayerBuilder::new(backend.into())
+    }
+}
+
+impl<R> SessionLayer<R> {
+    /// Lists and ends sessions from outside of one; for the application's state.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        self.config.sessions.clone()
+    }
+
+    /// Refuses, with 403, unsafe requests that another site caused even if nobody is logged in:
+    /// for login routes, so that nothing is done for such a request, not even a password checked.
+    ///
+    /// It goes by the same rules and trusted origins as this layer. See [CSRF](crate#csrf).
+    pub fn csrf_layer(&self) -> SameOriginLayer<R>
+    where
+        R: Clone,
+    {
+        SameOriginLayer::new(Arc::clone(&self.config.csrf), self.refusal.clone())
+    }
+}
+
+impl<S, R: Clone> Layer<S> for SessionLayer<R> {
+    type Service = SessionService<Authenticate<SaveSession<S, R>, SessionScheme, R>>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let inner = SaveSession::new(inner, self.refusal.clone());
+        SessionService::new(self.auth.layer(inner), Arc::clone(&self.config))
+    }
+}
+
+impl<R: Clone> Clone for SessionLayer<R> {
+    fn clone(&self) -> Self {
+        Self {
+            config: Arc::clone(&self.config),
+            auth: self.auth.clone(),
+            refusal: self.refusal.clone(),
+        }
+    }
+}
+
+impl<R> fmt::Debug for SessionLayer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer")
+            .field("cookie", &self.config.cookie)
+            .field("limits", &self.config.limits)
+            .finish_non_exhaustive()
+    }
+}

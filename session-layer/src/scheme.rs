@@ -1,0 +1,150 @@
+//! The session cookie as a scheme.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use auth_layer::{AuthError, AuthErrorKind, Identity, Scheme, SecretDigest};
+use http::HeaderMap;
+use http::header::COOKIE;
+use http::request::Parts;
+
+use crate::backend::could_not_ask;
+use crate::config::Config;
+use crate::cookie::find_cookie;
+use crate::csrf::{Cause, cross_site};
+use crate::handle::{Current, RequestSession, SessionHandle};
+use crate::secret::SessionSecret;
+use crate::{SCHEME, SessionRecord};
+
+/// Authenticates requests by the session cookie; the scheme inside
+/// [`SessionLayer`](crate::SessionLayer).
+///
+/// A cookie that names no live session counts as not sent, because browsers keep such cookies; its
+/// value is never taken over. Two different cookies of the name are refused with 400. A live
+/// session on an unsafe request that another site caused is refused with 403; see
+/// [CSRF](crate#csrf).
+pub struct SessionScheme {
+    config: Arc<Config>,
+}
+
+impl SessionScheme {
+    pub(crate) fn new(config: Arc<Config>) -> Self {
+        Self { config }
+    }
+}
+
+impl Scheme for SessionScheme {
+    type Credential = SessionCredential;
+    type Future = VerifySession;
+
+    fn name(&self) -> &'static str {
+        SCHEME
+    }
+
+    fn extract(&self, parts: &Parts) -> Result<Option<SessionCredential>, AuthError> {
+        let name = self.config.cookie.name().as_bytes();
+        let found = find_cookie(&parts.headers, name).map_err(|_| {
+            AuthError::new(AuthErrorKind::InvalidRequest, "differing_session_cookies")
+        })?;
+        let Some(value) = found else {
+            return Ok(None);
+        };
+        let Some(handle) = parts.extensions.get::<SessionHandle>() else {
+            return Err(AuthError::new(
+                AuthErrorKind::Misconfigured,
+                "no_session_handle",
+            ));
+        };
+        handle.request().note_cookie();
+        Ok(SessionSecret::parse(value).map(|secret| SessionCredential {
+            request: Arc::clone(handle.request()),
+            digest: secret.digest(),
+            secret,
+        }))
+    }
+
+    fn verify(&self, credential: SessionCredential) -> VerifySession {
+        VerifySession {
+            find: self.config.backend().find_owned(credential.digest),
+            credential: Some(credential),
+        }
+    }
+
+    fn conceal(&self, headers: &mut HeaderMap) {
+        for (name, value) in headers.iter_mut() {
+            if name == COOKIE {
+                value.set_sensitive(true);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SessionScheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionScheme")
+            .field("cookie", &self.config.cookie)
+            .field("limits", &self.config.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`SessionScheme`] found in a request.
+pub struct SessionCredential {
+    request: Arc<RequestSession>,
+    digest: SecretDigest,
+    secret: SessionSecret,
+}
+
+impl SessionCredential {
+    fn admit(self, found: Option<SessionRecord>) -> Result<Identity, AuthError> {
+        let Some(record) = found else {
+            return Err(AuthError::absent("unknown_session"));
+        };
+        let request = self.request;
+        let config = &request.config;
+        if !record.is_live_under(config.now(), config.limits) {
+            return Err(AuthError::absent("expired_session"));
+        }
+        let login = record.login.clone();
+        let cause_is_good = match request.cause {
+            Cause::Own => true,
+            Cause::Other => false,
+            Cause::Unknown => login.is_none() || config.allow_missing_origin,
+        };
+        if request.is_unsafe && !cause_is_good {
+            return Err(cross_site());
+        }
+        request.resume(Current::new(self.secret, self.digest, record));
+        login.ok_or_else(|| AuthError::absent("nobody_logged_in"))
+    }
+}
+
+impl fmt::Debug for SessionCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionCredential([redacted])")
+    }
+}
+
+/// Looks a session up; the only box is the backend's.
+pub struct VerifySession {
+    find: Pin<Box<dyn Future<Output = Result<Option<SessionRecord>, AuthError>> + Send>>,
+    credential: Option<SessionCredential>,
+}
+
+impl Future for VerifySession {
+    type Output = Result<Identity, AuthError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let found = ready!(self.find.as_mut().poll(cx)).map_err(could_not_ask);
+        let credential = self.credential.take().expect("polled after completion");
+        Poll::Ready(found.and_then(|found| credential.admit(found)))
+    }
+}
+
+impl fmt::Debug for VerifySession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifySession").finish_non_exhaustive()
+    }
+}
