@@ -178,6 +178,11 @@ async fn x_11_missing_scope_is_told_by_the_scheme_of_the_identity_alone() {
     let res = send(&service, get(&[("two", "ann")])).await;
     assert_eq!(code(&res), "insufficient_scope");
     assert_eq!(challenges(&res), [r#"two error="insufficient_scope""#]);
+
+    // A scheme that has no way to say so is not asked: a 403 has no challenge.
+    let res = send(&service, get(&[("one", "ann")])).await;
+    assert_eq!(code(&res), "insufficient_scope");
+    assert!(challenges(&res).is_empty());
 }
 
 #[tokio::test]
@@ -385,6 +390,7 @@ async fn x_02_no_header_becomes_an_identity_and_the_edge_strips_them() {
     assert_eq!(res.body(), "false accept x-middleware-subrequest");
 }
 
+#[cfg(feature = "basic")]
 #[tokio::test]
 async fn x_19_floods_of_headers_are_answered_in_bounded_time() {
     let service = ServiceBuilder::new()

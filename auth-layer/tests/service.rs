@@ -13,7 +13,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use auth_layer::{
-    AuthError, AuthLayer, Authenticate, Guard, Identity, RequireAuth, ResponseFuture, scheme_fn,
+    AuthError, AuthLayer, Authenticate, ConflictPolicy, Guard, Identity, RequireAuth,
+    ResponseFuture, scheme_fn,
 };
 use bytes::Bytes;
 use common::{HeaderScheme, get, send, whoami};
@@ -175,12 +176,15 @@ async fn x_06_a_request_that_is_cancelled_stops_verifying() {
     assert!(dropped.load(Ordering::Relaxed));
 }
 
-#[test]
-fn layers_have_no_side_effects_and_share_their_configuration() {
-    let layer = AuthLayer::new(HeaderScheme("one"));
-    let one = layer.layer(tower::service_fn(whoami::<()>));
-    let two = layer.clone().layer(tower::service_fn(whoami::<()>));
-    drop((one, two));
+#[tokio::test]
+async fn options_of_a_clone_leave_the_original_alone() {
+    let original = AuthLayer::new((HeaderScheme("one"), HeaderScheme("two")));
+    let changed = original.clone().on_conflict(ConflictPolicy::FirstWins);
+    for (layer, status) in [(original, 401), (changed, 200)] {
+        let service = layer.layer(tower::service_fn(whoami::<()>));
+        let res = send(&service, get(&[("one", "ann"), ("two", "bob")])).await;
+        assert_eq!(res.status(), status);
+    }
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl<A: Scheme, R> Config<A, R> {
             .is_some_and(|scheme| self.scheme.answers_for(scheme));
         let asks = match error.kind() {
             // RFC 6750 section 3.1: the scheme that the identity came by says what scope it needs.
-            AuthErrorKind::InsufficientScope => own,
+            AuthErrorKind::InsufficientScope => own && self.scheme.explains_missing_scope(),
             kind => kind.status() == StatusCode::UNAUTHORIZED,
         };
         if asks && !res.status().is_redirection() {

@@ -116,6 +116,12 @@ pub trait Scheme: Send + Sync + 'static {
         Challenges::none()
     }
 
+    /// Whether [`challenge`](Self::challenge) says which scope is missing, as RFC 6750 section 3.1
+    /// does. Only then is it asked for a 403; a 403 has no challenge otherwise. Default: false.
+    fn explains_missing_scope(&self) -> bool {
+        false
+    }
+
     /// Marks the headers that carry this scheme's credential as sensitive, so that no layer
     /// further in prints them. `Authorization`, unless overridden.
     fn conceal(&self, headers: &mut HeaderMap) {

@@ -182,11 +182,15 @@ macro_rules! tuple_scheme {
                     let own = error.filter(|error| {
                         error.scheme().is_some_and(|scheme| self.$index.answers_for(scheme))
                     });
-                    if own.is_some() || !by_one {
+                    if !by_one || (own.is_some() && self.$index.explains_missing_scope()) {
                         challenges.extend(self.$index.challenge(own));
                     }
                 )+
                 challenges
+            }
+
+            fn explains_missing_scope(&self) -> bool {
+                $(self.$index.explains_missing_scope())||+
             }
 
             fn conceal(&self, headers: &mut HeaderMap) {

@@ -63,6 +63,10 @@ impl Scheme for HeaderScheme {
         }
         .into()
     }
+
+    fn explains_missing_scope(&self) -> bool {
+        self.0 == "two"
+    }
 }
 
 /// Answers with the subject, or `nobody`.
