@@ -1,2 +1,83 @@
-//! x
-fn main() {}
+//! Every scheme on the same routes. `cargo run -p showcase` starts it without configuration; the
+//! variables of [`config`] change it.
+
+#![expect(
+    clippy::print_stderr,
+    reason = "says in one line why it does not start"
+)]
+
+mod config;
+mod problem;
+mod routes;
+mod schemes;
+mod state;
+mod try_it;
+mod users;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, WrongVariable};
+use crate::state::AppState;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()))
+        .with_writer(std::io::stderr)
+        .init();
+
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let config = Config::from_env()?;
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .map_err(|error| WrongVariable::new("LISTEN", error))?;
+    let address = listener.local_addr()?;
+
+    let settings = config.resolve(address)?;
+    let state = AppState::new(&settings).await?;
+    let app = routes::app(state, &settings)?;
+
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    try_it::print(&mut out, &settings)?;
+    drop(out);
+
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(stop())
+        .await?;
+    Ok(())
+}
+
+/// Waits for Ctrl-C or a request of the system to stop.
+async fn stop() {
+    let interrupted = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        _ = interrupted => {}
+        () = terminated => {}
+    }
+}

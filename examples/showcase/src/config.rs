@@ -1,0 +1,385 @@
+//! The configuration, from environment variables.
+//!
+//! Whatever is wrong stops the start with one line that names the variable.
+
+use std::env;
+use std::fmt;
+use std::net::SocketAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use auth_layer::{
+    ConfigError, ExposeSecret, Origin, SecretString, TrustedProxies, check_duration, random_bytes,
+};
+use jwt_layer::{Algorithm, KeySet, VerificationPolicy, VerifyingKey};
+use session_layer::SessionLimits;
+
+/// Variables of features that this build does not have. To ignore one would be to pretend: somebody
+/// who sets `REDIS_URL` does not want sessions in memory.
+const NOT_AVAILABLE: [&str; 6] = [
+    "DATABASE_URL",
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET",
+    "OIDC_ISSUER",
+    "OIDC_SCOPES",
+    "REDIS_URL",
+];
+
+/// What the environment says.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) listen: String,
+    public_url: Option<Origin>,
+    demo_password: Option<SecretString>,
+    jwt_issuer: Option<String>,
+    jwt_audience: String,
+    jwt_algorithm: Algorithm,
+    access_ttl: Duration,
+    session_limits: SessionLimits,
+    trusted_proxies: TrustedProxies,
+    trusted_issuer: Option<TrustedIssuer>,
+}
+
+/// Another issuer whose tokens are accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct TrustedIssuer {
+    pub(crate) policy: VerificationPolicy,
+    pub(crate) keys: KeySet,
+}
+
+/// The configuration with the defaults that depend on the address filled in.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) public_url: Origin,
+    pub(crate) demo_password: DemoPassword,
+    pub(crate) jwt_issuer: String,
+    pub(crate) jwt_audience: String,
+    pub(crate) jwt_algorithm: Algorithm,
+    pub(crate) access_ttl: Duration,
+    pub(crate) session_limits: SessionLimits,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) trusted_issuer: Option<TrustedIssuer>,
+}
+
+/// The password of the demo users.
+#[derive(Debug)]
+pub(crate) enum DemoPassword {
+    /// From the environment: never printed.
+    Given(SecretString),
+    /// Made for this run: printed, because nobody else knows it.
+    Random(SecretString),
+}
+
+impl DemoPassword {
+    pub(crate) fn expose(&self) -> &str {
+        let (Self::Given(password) | Self::Random(password)) = self;
+        password.expose_secret()
+    }
+}
+
+/// A variable that is wrong.
+#[derive(Debug)]
+pub(crate) struct WrongVariable {
+    name: &'static str,
+    problem: String,
+}
+
+impl WrongVariable {
+    pub(crate) fn new(name: &'static str, problem: impl fmt::Display) -> Self {
+        Self {
+            name,
+            problem: problem.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for WrongVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.problem)
+    }
+}
+
+impl std::error::Error for WrongVariable {}
+
+impl Config {
+    /// Reads the environment of the process.
+    pub(crate) fn from_env() -> Result<Self, WrongVariable> {
+        Self::read(|name| match env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(env::VarError::NotPresent) => Ok(None),
+            Err(env::VarError::NotUnicode(_)) => Err("is not UTF-8".to_owned()),
+        })
+    }
+
+    /// Fills in what depends on the address that was bound.
+    pub(crate) fn resolve(self, address: SocketAddr) -> Result<Settings, WrongVariable> {
+        let public_url = match self.public_url {
+            Some(url) => url,
+            None => public_url(&format!("http://{address}"))?,
+        };
+        let demo_password = match self.demo_password {
+            Some(password) => DemoPassword::Given(password),
+            None => {
+                let bytes = random_bytes::<12>()
+                    .map_err(|error| WrongVariable::new("DEMO_PASSWORD", error))?;
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                DemoPassword::Random(hex.into())
+            }
+        };
+        let jwt_issuer = self.jwt_issuer.unwrap_or_else(|| public_url.to_string());
+        if let Some(trusted) = &self.trusted_issuer
+            && trusted.policy.issuer() == jwt_issuer
+        {
+            let problem = "must not be this program's own issuer";
+            return Err(WrongVariable::new("TRUST_ISSUER", problem));
+        }
+        Ok(Settings {
+            public_url,
+            demo_password,
+            jwt_issuer,
+            jwt_audience: self.jwt_audience,
+            jwt_algorithm: self.jwt_algorithm,
+            access_ttl: self.access_ttl,
+            session_limits: self.session_limits,
+            trusted_proxies: self.trusted_proxies,
+            trusted_issuer: self.trusted_issuer,
+        })
+    }
+
+    fn read(get: impl Fn(&str) -> Result<Option<String>, String>) -> Result<Self, WrongVariable> {
+        // An empty variable is how shells and compose files unset one.
+        let text = |name: &'static str| -> Result<Option<String>, WrongVariable> {
+            let value = get(name).map_err(|problem| WrongVariable::new(name, problem))?;
+            Ok(value.filter(|value| !value.is_empty()))
+        };
+        let duration = |name: &'static str, default: u64| {
+            let Some(value) = text(name)? else {
+                return Ok(Duration::from_secs(default));
+            };
+            parse_duration(name, &value)
+        };
+
+        for name in NOT_AVAILABLE {
+            if text(name)?.is_some() {
+                return Err(WrongVariable::new(name, "is not available in this build"));
+            }
+        }
+        match text("LOGIN_LIMIT")?.as_deref() {
+            None | Some("off") => {}
+            Some(_) => {
+                let problem = "limits are not available in this build; only `off` is";
+                return Err(WrongVariable::new("LOGIN_LIMIT", problem));
+            }
+        }
+
+        // No refresh tokens are issued yet, so none lives longer than this says.
+        duration("REFRESH_TTL", 30 * 24 * 60 * 60)?;
+
+        let session_idle = duration("SESSION_IDLE", 30 * 60)?;
+        let session_absolute = duration("SESSION_ABSOLUTE", 12 * 60 * 60)?;
+        if session_idle > session_absolute {
+            let problem = "must be at most SESSION_ABSOLUTE";
+            return Err(WrongVariable::new("SESSION_IDLE", problem));
+        }
+
+        Ok(Self {
+            listen: text("LISTEN")?.unwrap_or("127.0.0.1:3000".to_owned()),
+            public_url: match text("PUBLIC_URL")? {
+                Some(url) => Some(public_url(&url)?),
+                None => None,
+            },
+            demo_password: text("DEMO_PASSWORD")?.map(SecretString::from),
+            jwt_issuer: text("JWT_ISSUER")?,
+            jwt_audience: text("JWT_AUDIENCE")?.unwrap_or("showcase".to_owned()),
+            jwt_algorithm: match text("JWT_ALGORITHM")? {
+                Some(name) => algorithm("JWT_ALGORITHM", &name)?,
+                None => Algorithm::Es256,
+            },
+            access_ttl: duration("ACCESS_TTL", 10 * 60)?,
+            session_limits: SessionLimits::new(session_idle, session_absolute),
+            trusted_proxies: match text("TRUSTED_PROXIES")? {
+                Some(networks) => TrustedProxies::x_forwarded_for(networks.split(','))
+                    .map_err(|error| WrongVariable::new("TRUSTED_PROXIES", error))?,
+                None => TrustedProxies::none(),
+            },
+            trusted_issuer: trusted_issuer(&text)?,
+        })
+    }
+}
+
+fn algorithm(variable: &'static str, name: &str) -> Result<Algorithm, WrongVariable> {
+    Algorithm::from_name(name.trim())
+        .ok_or_else(|| WrongVariable::new(variable, "is not an algorithm that is supported"))
+}
+
+/// `TRUST_ISSUER` and what belongs to it: all of it, or nothing.
+fn trusted_issuer(
+    text: &impl Fn(&'static str) -> Result<Option<String>, WrongVariable>,
+) -> Result<Option<TrustedIssuer>, WrongVariable> {
+    let issuer = text("TRUST_ISSUER")?;
+    let audience = text("TRUST_AUDIENCE")?;
+    let jwks = text("TRUST_JWKS")?;
+    let secret = text("TRUST_HS256_SECRET")?;
+    let algorithms = text("TRUST_ALGORITHMS")?;
+
+    let Some(issuer) = issuer else {
+        for (name, value) in [
+            ("TRUST_AUDIENCE", &audience),
+            ("TRUST_JWKS", &jwks),
+            ("TRUST_HS256_SECRET", &secret),
+            ("TRUST_ALGORITHMS", &algorithms),
+        ] {
+            if value.is_some() {
+                return Err(WrongVariable::new(name, "needs TRUST_ISSUER"));
+            }
+        }
+        return Ok(None);
+    };
+    let audience = audience
+        .ok_or_else(|| WrongVariable::new("TRUST_AUDIENCE", "is needed with TRUST_ISSUER"))?;
+    let wrong = |name| move |error: ConfigError| WrongVariable::new(name, error);
+
+    let (algorithms, keys) = match (jwks, secret) {
+        (Some(_), Some(_)) => {
+            let problem = "excludes TRUST_HS256_SECRET";
+            return Err(WrongVariable::new("TRUST_JWKS", problem));
+        }
+        (None, None) => {
+            let problem = "or TRUST_HS256_SECRET is needed with TRUST_ISSUER";
+            return Err(WrongVariable::new("TRUST_JWKS", problem));
+        }
+        (None, Some(secret)) => {
+            if algorithms.is_some_and(|names| names != "HS256") {
+                let problem = "can only be HS256 with TRUST_HS256_SECRET";
+                return Err(WrongVariable::new("TRUST_ALGORITHMS", problem));
+            }
+            let key = VerifyingKey::from_secret(Algorithm::Hs256, secret.as_bytes())
+                .map_err(wrong("TRUST_HS256_SECRET"))?;
+            let keys = KeySet::new([key]).map_err(wrong("TRUST_HS256_SECRET"))?;
+            (vec![Algorithm::Hs256], keys)
+        }
+        (Some(jwks), None) => {
+            let names = algorithms.ok_or_else(|| {
+                WrongVariable::new("TRUST_ALGORITHMS", "is needed with TRUST_JWKS")
+            })?;
+            let algorithms = names
+                .split(',')
+                .map(|name| algorithm("TRUST_ALGORITHMS", name))
+                .collect::<Result<Vec<_>, _>>()?;
+            if jwks.starts_with("http:") || jwks.starts_with("https:") {
+                let problem = "can only be a file in this build";
+                return Err(WrongVariable::new("TRUST_JWKS", problem));
+            }
+            let json = std::fs::read_to_string(&jwks)
+                .map_err(|error| WrongVariable::new("TRUST_JWKS", error))?;
+            let keys = KeySet::from_jwks(&json, algorithms.iter().copied())
+                .map_err(wrong("TRUST_JWKS"))?;
+            (algorithms, keys)
+        }
+    };
+    // Other issuers mark their access tokens in many ways, or not at all.
+    let policy = VerificationPolicy::plain_access_token(issuer, audience)
+        .algorithms(algorithms)
+        .build()
+        .map_err(wrong("TRUST_ISSUER"))?;
+    Ok(Some(TrustedIssuer { policy, keys }))
+}
+
+/// An origin that cookies are safe on: https, or http on this machine.
+fn public_url(url: &str) -> Result<Origin, WrongVariable> {
+    let wrong = |problem: &dyn fmt::Display| WrongVariable::new("PUBLIC_URL", problem);
+    let origin = Origin::from_str(url).map_err(|error| wrong(&error))?;
+    if !origin.is_https() && !origin.is_loopback() {
+        return Err(wrong(&"must be https, except on a loopback host"));
+    }
+    Ok(origin)
+}
+
+fn parse_duration(name: &'static str, value: &str) -> Result<Duration, WrongVariable> {
+    let wrong = || WrongVariable::new(name, "is not a duration like 30s, 10m, 12h or 30d");
+    let unit = value.chars().last().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let digits = &value[..value.len() - 1];
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(seconds).ok_or_else(wrong)?;
+    check_duration(name, Duration::from_secs(seconds))
+        .map_err(|error: ConfigError| WrongVariable::new(name, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &'static str, value: &str) -> Result<Config, String> {
+        Config::read(|asked| Ok((asked == name).then(|| value.to_owned())))
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn nothing_needs_to_be_configured() {
+        let config = Config::read(|_| Ok(None)).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:3000");
+        assert_eq!(config.access_ttl, Duration::from_secs(600));
+    }
+
+    #[test]
+    fn x_14_x_15_what_is_wrong_stops_the_start_and_names_the_variable() {
+        for (name, value) in [
+            ("PUBLIC_URL", "http://example.com"),
+            ("PUBLIC_URL", "http://localhost:80@evil.example"),
+            ("PUBLIC_URL", "http://localhost.evil.example"),
+            ("PUBLIC_URL", "https://good@evil.example"),
+            ("PUBLIC_URL", "https://example.com/path"),
+            ("PUBLIC_URL", "example.com"),
+            ("ACCESS_TTL", "0s"),
+            ("ACCESS_TTL", "-1s"),
+            ("ACCESS_TTL", "10"),
+            ("ACCESS_TTL", "10y"),
+            ("ACCESS_TTL", "1e3s"),
+            ("ACCESS_TTL", "NaNs"),
+            ("ACCESS_TTL", "99999999999999999999s"),
+            ("ACCESS_TTL", "9999999999999999d"),
+            ("ACCESS_TTL", "s"),
+            ("ACCESS_TTL", "1ü"),
+            ("SESSION_IDLE", "13h"),
+            ("SESSION_IDLE", "0m"),
+            ("SESSION_ABSOLUTE", "0d"),
+            ("TRUSTED_PROXIES", "everybody"),
+            ("TRUSTED_PROXIES", "0.0.0.0/0"),
+            ("LOGIN_LIMIT", "10/m/ip"),
+            ("REDIS_URL", "redis://localhost"),
+            ("JWT_ALGORITHM", "none"),
+            ("TRUST_JWKS", "/keys.json"),
+            ("TRUST_AUDIENCE", "api"),
+        ] {
+            let problem = read(name, value).unwrap_err();
+            assert!(
+                problem.starts_with(&format!("{name}: ")),
+                "{value}: {problem}"
+            );
+            assert_eq!(problem.lines().count(), 1, "{problem}");
+        }
+        for (name, value) in [
+            ("PUBLIC_URL", "https://example.com"),
+            ("PUBLIC_URL", "http://127.0.0.1:3000"),
+            ("PUBLIC_URL", "http://localhost"),
+            ("ACCESS_TTL", "30s"),
+            ("SESSION_IDLE", "10m"),
+            ("SESSION_ABSOLUTE", "30d"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1"),
+            ("LOGIN_LIMIT", "off"),
+            ("LOGIN_LIMIT", ""),
+        ] {
+            assert!(read(name, value).is_ok(), "{name}={value}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The routes, a file for each group.
+
+mod account;
+mod health;
+mod identity;
+mod legacy;
+mod login;
+mod page;
+mod sessions;
+mod token;
+
+use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
+
+use auth_layer::{ClientAddressLayer, StripIdentityHeaders};
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{Extensions, HeaderValue};
+use axum::middleware::from_fn;
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::config::Settings;
+use crate::state::AppState;
+use crate::{problem, schemes};
+
+/// The largest body that is read, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The whole program: each group of routes with the schemes that it accepts.
+pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dyn Error>> {
+    let sessions = schemes::sessions(&state, settings)?;
+    let credentials = schemes::credentials(&state, settings)?;
+    let digest = schemes::digest(&state)?;
+
+    // Any identity: session, Bearer token, Basic.
+    let for_all = Router::new()
+        .merge(identity::routes())
+        .merge(sessions::routes())
+        .merge(account::routes())
+        .merge(page::routes())
+        .layer(credentials);
+
+    // A session is made here, and nothing else is asked for: no challenge, so that browsers show
+    // the page's form and not a dialog of their own.
+    let log_in = login::routes().layer(sessions.csrf_layer());
+
+    let with_session = for_all.merge(log_in).layer(
+        ServiceBuilder::new()
+            .layer(SetResponseHeaderLayer::if_not_present(
+                CACHE_CONTROL,
+                HeaderValue::from_static("no-store"),
+            ))
+            .layer(sessions),
+    );
+
+    let app = Router::new()
+        .merge(with_session)
+        .merge(legacy::routes().layer(digest))
+        .merge(token::routes())
+        .merge(health::routes())
+        .with_state(state)
+        .layer(
+            ServiceBuilder::new()
+                .layer(StripIdentityHeaders::new())
+                .layer(ClientAddressLayer::new(
+                    settings.trusted_proxies.clone(),
+                    peer,
+                ))
+                .layer(DefaultBodyLimit::max(MAX_BODY))
+                .layer(TraceLayer::new_for_http())
+                .layer(from_fn(problem::uniform))
+                .layer(CatchPanicLayer::new()),
+        );
+    Ok(app)
+}
+
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    let ConnectInfo(address) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(address.ip())
+}

@@ -1,0 +1,63 @@
+//! My sessions: list, end one, end the others, log out.
+
+use auth_layer::{AuthError, RequireAuth, Requirement, unix_seconds};
+use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use session_layer::{SessionHandle, SessionInfo};
+
+use crate::problem::Problem;
+use crate::state::AppState;
+
+pub(crate) fn routes() -> Router<AppState> {
+    Router::new()
+        .route("/sessions", get(list).delete(end_others))
+        .route("/sessions/{id}", delete(end))
+        .route("/logout", post(log_out))
+        .route_layer(RequireAuth::new(Requirement::scheme(session_layer::SCHEME)))
+}
+
+/// `{"id","current","created_at","last_seen_at","expires_at","user_agent","ip"}`; times are seconds
+/// since 1970, `id` is the public id.
+fn describe(session: &SessionInfo) -> Value {
+    json!({
+        "id": session.id().to_string(),
+        "current": session.is_current(),
+        "created_at": unix_seconds(session.created_at()),
+        "last_seen_at": unix_seconds(session.last_seen_at()),
+        "expires_at": unix_seconds(session.expires_at()),
+        "user_agent": session.device().user_agent(),
+        "ip": session.device().address(),
+    })
+}
+
+async fn list(session: SessionHandle) -> Result<Json<Vec<Value>>, AuthError> {
+    let sessions = session.list().await?;
+    Ok(Json(sessions.iter().map(describe).collect()))
+}
+
+/// 204, or 404 for an id that is not one of mine.
+async fn end(session: SessionHandle, Path(id): Path<String>) -> Result<Response, AuthError> {
+    if session.revoke(&id).await? {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let problem = Problem {
+        status: StatusCode::NOT_FOUND,
+        code: "not_found",
+        title: "There is no such session",
+    };
+    Ok(problem.into_response())
+}
+
+async fn end_others(session: SessionHandle) -> Result<StatusCode, AuthError> {
+    session.revoke_others().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn log_out(session: SessionHandle) -> Result<Redirect, AuthError> {
+    session.log_out().await?;
+    Ok(Redirect::to("/"))
+}

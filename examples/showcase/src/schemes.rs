@@ -1,0 +1,62 @@
+//! The schemes, put together.
+
+use std::error::Error;
+
+use auth_layer::AuthLayer;
+use auth_layer::basic::Basic;
+use auth_layer::digest::{Algorithm, Digest};
+use jwt_layer::Jwt;
+use login::password::PasswordLogin;
+use session_layer::{MemorySessionBackend, SessionLayer};
+
+use crate::config::Settings;
+use crate::state::AppState;
+use crate::users::REALM;
+
+/// Cookie sessions. They log in and out, so they are a layer of their own.
+pub(crate) fn sessions(
+    state: &AppState,
+    settings: &Settings,
+) -> Result<SessionLayer, Box<dyn Error>> {
+    let builder = SessionLayer::builder(MemorySessionBackend::new())
+        .limits(settings.session_limits)
+        .events(state.events.clone());
+    let origin = settings.public_url.to_string();
+    let builder = if settings.public_url.is_https() {
+        builder.public_origin(origin)
+    } else {
+        builder.insecure_http_on_loopback(origin)
+    };
+    Ok(builder.build()?)
+}
+
+/// Bearer tokens and Basic, in one layer. Whatever else is in `Authorization` is 401.
+pub(crate) fn credentials(
+    state: &AppState,
+    settings: &Settings,
+) -> Result<AuthLayer<(Jwt, Basic<PasswordLogin>)>, Box<dyn Error>> {
+    let mut jwt = Jwt::new(
+        state.issuer.policy().build()?,
+        state.issuer.verifying_keys(),
+    )
+    .revocations(state.revocations.clone())
+    .realm(REALM);
+    if let Some(trusted) = settings.trusted_issuer.clone() {
+        jwt = jwt.trust(trusted.policy, trusted.keys)?;
+    }
+    let basic = Basic::new(REALM, state.login.clone());
+    Ok(AuthLayer::new((jwt, basic))
+        .refuse_unclaimed()
+        .events(state.events.clone()))
+}
+
+/// Digest, for the one route that needs it.
+pub(crate) fn digest(state: &AppState) -> Result<AuthLayer<Digest>, Box<dyn Error>> {
+    let digest = Digest::builder(REALM, state.users.digests.clone())
+        .algorithms([Algorithm::Sha256])
+        .insecure_allow_md5()
+        .build()?;
+    Ok(AuthLayer::new(digest)
+        .refuse_unclaimed()
+        .events(state.events.clone()))
+}
