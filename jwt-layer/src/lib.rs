@@ -1,1 +1,18 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod algorithm;
+mod crypto;
+mod issue;
+mod key;
+mod policy;
+mod revocation;
+mod scheme;
+mod token;
+
+pub use self::algorithm::Algorithm;
+pub use self::issue::{AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, SigningKey};
+pub use self::key::{KeySet, KeySource, Keys, VerifyingKey, WantedKey};
+pub use self::policy::{ClientToken, PolicyBuilder, VerificationPolicy};
+pub use self::revocation::{IssuedToken, MemoryRevocations, Revocations, SharedRevocations};
+pub use self::scheme::{BearerToken, Jwt, VerifyFuture};

@@ -1,0 +1,165 @@
+//! Key material in one normal form, whatever form it came in.
+
+use auth_layer::{ConfigError, ExposeSecret, SecretSlice};
+
+use crate::Algorithm;
+use crate::algorithm::Family;
+
+/// A curve of ECDSA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Curve {
+    P256,
+    P384,
+    P521,
+}
+
+impl Curve {
+    /// The one curve that `algorithm` may use.
+    pub(crate) fn of(algorithm: Algorithm) -> Option<Self> {
+        match algorithm {
+            Algorithm::Es256 => Some(Self::P256),
+            Algorithm::Es384 => Some(Self::P384),
+            Algorithm::Es512 => Some(Self::P521),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::P256, Self::P384, Self::P521]
+            .into_iter()
+            .find(|curve| curve.name() == name)
+    }
+
+    /// The length of one coordinate.
+    pub(crate) fn coordinate_len(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+}
+
+/// What verifies. Only [`Symmetric`](Self::Symmetric) is secret.
+#[derive(Clone)]
+pub(crate) enum PublicMaterial {
+    /// An uncompressed point: 4, x, y.
+    Ec {
+        curve: Curve,
+        point: Vec<u8>,
+    },
+    Ed {
+        x: Vec<u8>,
+    },
+    /// Modulus and exponent, big-endian without leading zeros.
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+    Symmetric(SecretSlice<u8>),
+}
+
+/// What signs.
+#[cfg_attr(
+    not(any(feature = "aws-lc", feature = "rust-crypto")),
+    expect(dead_code, reason = "without a backend nothing reads it")
+)]
+pub(crate) enum PrivateMaterial {
+    /// PKCS#8.
+    Ec(SecretSlice<u8>),
+    /// PKCS#8.
+    Ed(SecretSlice<u8>),
+    /// PKCS#1 `RSAPrivateKey`.
+    Rsa(SecretSlice<u8>),
+    Symmetric(SecretSlice<u8>),
+}
+
+impl PublicMaterial {
+    /// Refuses keys that do not fit `algorithm` or are too weak for it.
+    ///
+    /// That a point lies on its curve is left to the backend.
+    pub(crate) fn check(&self, algorithm: Algorithm) -> Result<(), ConfigError> {
+        let fits = match (self, algorithm.family()) {
+            (Self::Ec { curve, point }, Family::Ec) => {
+                if Curve::of(algorithm) != Some(*curve) {
+                    return Err(refused(format!(
+                        "is a {} key, which {algorithm} does not use",
+                        curve.name()
+                    )));
+                }
+                point.len() == 1 + 2 * curve.coordinate_len() && point[0] == 4
+            }
+            (Self::Ed { x }, Family::Ed) => x.len() == 32,
+            (Self::Rsa { n, e }, Family::Rsa) => return check_rsa(n, e),
+            (Self::Symmetric(secret), Family::Hmac) => return check_secret(secret, algorithm),
+            _ => return Err(refused(format!("is not a key for {algorithm}"))),
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(refused(format!("has the wrong length for {algorithm}")))
+        }
+    }
+}
+
+pub(crate) fn refused(problem: impl Into<String>) -> ConfigError {
+    ConfigError::new("key", problem)
+}
+
+fn check_secret(secret: &SecretSlice<u8>, algorithm: Algorithm) -> Result<(), ConfigError> {
+    let needed = algorithm.hash_len();
+    if secret.expose_secret().len() < needed {
+        return Err(ConfigError::new(
+            "secret",
+            format!("must have at least {needed} bytes for {algorithm} (RFC 7518 section 3.2)"),
+        ));
+    }
+    Ok(())
+}
+
+fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), ConfigError> {
+    let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    if !(2048..=8192).contains(&bits) {
+        return Err(refused(format!(
+            "is an RSA key of {bits} bits; 2048 to 8192 are accepted"
+        )));
+    }
+    let odd = |number: &[u8]| number.last().is_some_and(|byte| byte & 1 == 1);
+    let canonical = |number: &[u8]| number.first().is_some_and(|byte| *byte != 0);
+    let too_small = e.len() == 1 && e[0] < 3;
+    if !odd(n) || !odd(e) || !canonical(n) || !canonical(e) || too_small || e.len() > 4 {
+        return Err(refused(
+            "is an RSA key with an impossible modulus or exponent",
+        ));
+    }
+    if has_roca_form(n) {
+        return Err(refused(
+            "is an RSA key of the weak form of CVE-2017-15361 (ROCA)",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a modulus has the form that Infineon's key generator gave it: a power of 65537 modulo
+/// each of many small primes. One in 2^27 good moduli has it by chance.
+fn has_roca_form(n: &[u8]) -> bool {
+    const PRIMES: [u32; 17] = [
+        11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157,
+    ];
+
+    PRIMES.into_iter().all(|prime| {
+        let rest = n
+            .iter()
+            .fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
+        let powers = std::iter::successors(Some(1), |power| Some(power * (65537 % prime) % prime));
+        powers.take(prime as usize).any(|power| power == rest)
+    })
+}

@@ -1,0 +1,247 @@
+//! The issuer and the form of its tokens (RFC 9068).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use auth_layer::{
+    AuthError, AuthErrorKind, ConfigError, Event, EventKind, SecretString, random_bytes,
+    unix_seconds,
+};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use super::{AccessToken, AccessTokenRequest, IssuerBuilder, SigningKey};
+use crate::{KeySet, Keys, PolicyBuilder, VerificationPolicy};
+
+/// Makes access tokens (RFC 9068) and publishes the keys that verify them.
+///
+/// Cheap to clone.
+///
+/// ```
+/// # #[cfg(any(feature = "aws-lc", feature = "rust-crypto"))] {
+/// use jwt_layer::{AccessTokenRequest, Algorithm, Issuer, Jwt, SigningKey};
+///
+/// let key = SigningKey::generate(Algorithm::Es256)?;
+/// let issuer = Issuer::builder("https://id.example.com", "https://api.example.com", key).build()?;
+///
+/// let token = issuer.issue(&AccessTokenRequest::new("user-17"))?;
+/// let jwt = Jwt::new(issuer.policy().build()?, issuer.verifying_keys());
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let identity = jwt.verify_token(token.expose()).await?;
+/// assert_eq!(identity.subject(), "user-17");
+/// # Ok::<_, auth_layer::AuthError>(()) })?;
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Issuer {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: IssuerBuilder,
+    /// The encoded header: the same for every token of a key.
+    header: String,
+    jwks: String,
+    keys: Keys,
+}
+
+#[derive(Serialize)]
+struct Payload<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: &'a str,
+    client_id: &'a str,
+    iat: u64,
+    /// The millisecond of `iat`, by which revocation tells tokens within one second apart.
+    iat_ms: u64,
+    exp: u64,
+    jti: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    scope: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    roles: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth_time: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "names")]
+    amr: BTreeMap<&'static str, u64>,
+    /// When each factor was proved, because `auth_time` is but one time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    amr_at: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acr: Option<&'a str>,
+}
+
+fn names<S: serde::Serializer>(
+    factors: &BTreeMap<&'static str, u64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(factors.keys())
+}
+
+impl Issuer {
+    /// Starts an issuer that names itself `issuer`, makes tokens for `audience`, and signs with
+    /// `key`.
+    pub fn builder(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        key: SigningKey,
+    ) -> IssuerBuilder {
+        IssuerBuilder::new(issuer.into(), audience.into(), key)
+    }
+
+    pub(super) fn new(config: IssuerBuilder) -> Result<Self, ConfigError> {
+        #[derive(Serialize)]
+        struct Header<'a> {
+            alg: &'a str,
+            typ: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            kid: Option<&'a str>,
+        }
+
+        let key = &config.key;
+        let header = Header {
+            alg: key.algorithm().as_str(),
+            typ: "at+jwt",
+            kid: key.kid(),
+        };
+        let header = serde_json::to_vec(&header)
+            .map_err(|error| ConfigError::new("key", error.to_string()))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                header: URL_SAFE_NO_PAD.encode(header),
+                jwks: format!(r#"{{"keys":[{}]}}"#, key.public_jwk().unwrap_or_default()),
+                keys: KeySet::new([key.verifying_key()?])?.into(),
+                config,
+            }),
+        })
+    }
+
+    /// Makes a token.
+    ///
+    /// # Errors
+    ///
+    /// Refuses an empty subject, and a subject that is the client's own id. Fails if the system has
+    /// no randomness or the key does not sign.
+    pub fn issue(&self, request: &AccessTokenRequest) -> Result<AccessToken, AuthError> {
+        let config = &self.inner.config;
+        let client_id = request.client_id.as_deref().unwrap_or(&config.client_id);
+        if request.subject.is_empty() || request.subject == client_id {
+            return Err(internal("impossible_subject"));
+        }
+        let now = config.clock.now();
+        let expires_at = now + config.lifetime;
+        let token_id = URL_SAFE_NO_PAD.encode(random_bytes::<16>()?);
+
+        let mut factors = BTreeMap::new();
+        for factor in &request.factors {
+            let latest = factors.entry(factor.kind().as_str()).or_insert(0);
+            *latest = unix_seconds(factor.proved_at()).max(*latest);
+        }
+        let auth_time = request.auth_time.map(unix_seconds);
+        let auth_time = auth_time.or_else(|| factors.values().copied().max());
+        let differ = factors.values().any(|time| Some(*time) != auth_time);
+        let amr_at = if differ {
+            factors.clone()
+        } else {
+            BTreeMap::new()
+        };
+        let scope = request.scopes.to_string();
+        let payload = Payload {
+            iss: &config.issuer,
+            aud: &config.audience,
+            sub: &request.subject,
+            client_id,
+            iat: unix_seconds(now),
+            iat_ms: unix_millis(now),
+            exp: unix_seconds(expires_at),
+            jti: &token_id,
+            scope: &scope,
+            roles: &request.roles,
+            tenant: request.tenant.as_deref(),
+            auth_time,
+            amr: factors,
+            amr_at,
+            acr: request.acr.as_deref(),
+        };
+        let token = self.sign(&payload)?;
+        config.events.record(
+            &Event::new(EventKind::TokenIssued)
+                .with_scheme("bearer")
+                .with_claimed_subject(&request.subject)
+                .with_object_id(&token_id),
+        );
+        Ok(AccessToken {
+            token,
+            token_id: token_id.into(),
+            scopes: request.scopes.clone(),
+            expires_in: Duration::from_secs(config.lifetime.as_secs()),
+            expires_at,
+        })
+    }
+
+    fn sign(&self, payload: &Payload<'_>) -> Result<SecretString, AuthError> {
+        let payload = serde_json::to_vec(payload)
+            .map_err(|error| internal("unwritable_claims").with_source(error))?;
+        let mut token = self.inner.header.clone();
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
+        let signature = self.inner.config.key.sign(token.as_bytes())?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token.into())
+    }
+
+    /// The public keys, as a JWKS document to publish (`application/jwk-set+json`, at
+    /// `/.well-known/jwks.json`). A secret is never among them.
+    pub fn jwks(&self) -> &str {
+        &self.inner.jwks
+    }
+
+    /// The keys that verify this issuer's tokens, for a [`Jwt`](crate::Jwt) in the same process.
+    pub fn verifying_keys(&self) -> Keys {
+        self.inner.keys.clone()
+    }
+
+    /// A policy for this issuer's tokens, to be refined or built.
+    pub fn policy(&self) -> PolicyBuilder {
+        let config = &self.inner.config;
+        VerificationPolicy::access_token(config.issuer.as_str(), config.audience.as_str())
+            .algorithms([config.key.algorithm()])
+    }
+
+    /// What the issuer names itself.
+    pub fn name(&self) -> &str {
+        &self.inner.config.issuer
+    }
+
+    /// How long its tokens live: for how long a revocation must be kept.
+    pub fn lifetime(&self) -> Duration {
+        self.inner.config.lifetime
+    }
+}
+
+fn internal(reason: &'static str) -> AuthError {
+    AuthError::new(AuthErrorKind::Internal, reason)
+}
+
+fn unix_millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("issuer", &self.inner.config.issuer)
+            .field("audience", &self.inner.config.audience)
+            .field("key", &self.inner.config.key)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! What a token is to say.
+
+use std::time::SystemTime;
+
+use auth_layer::{Factor, Identity, ScopeSet};
+
+/// What an access token is to say about whom.
+///
+/// ```
+/// use auth_layer::ScopeSet;
+/// use jwt_layer::AccessTokenRequest;
+///
+/// let request = AccessTokenRequest::new("user-17")
+///     .scopes("reports:read".parse::<ScopeSet>()?)
+///     .role("editor");
+/// # let _ = request;
+/// # Ok::<(), auth_layer::InvalidScope>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct AccessTokenRequest {
+    pub(super) subject: String,
+    pub(super) client_id: Option<String>,
+    pub(super) tenant: Option<String>,
+    pub(super) scopes: ScopeSet,
+    pub(super) roles: Vec<String>,
+    pub(super) factors: Vec<Factor>,
+    pub(super) auth_time: Option<SystemTime>,
+    pub(super) acr: Option<String>,
+}
+
+impl AccessTokenRequest {
+    /// A token about this subject, with no authority yet.
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            client_id: None,
+            tenant: None,
+            scopes: ScopeSet::new(),
+            roles: Vec::new(),
+            factors: Vec::new(),
+            auth_time: None,
+            acr: None,
+        }
+    }
+
+    /// A token that says of a principal what `identity` says: subject, tenant, roles, scopes,
+    /// factors, `auth_time` and `acr`. Nothing is proved anew by it, so freshness stays what it was.
+    pub fn for_identity(identity: &Identity) -> Self {
+        Self {
+            subject: identity.subject().to_owned(),
+            client_id: None,
+            tenant: identity.tenant().map(str::to_owned),
+            scopes: identity.scopes().clone(),
+            roles: identity.roles().map(str::to_owned).collect(),
+            factors: identity.factors().to_vec(),
+            auth_time: identity.auth_time(),
+            acr: identity.acr().map(str::to_owned),
+        }
+    }
+
+    /// The client that asked. Default: the issuer's own ([`IssuerBuilder::client_id`]).
+    ///
+    /// [`IssuerBuilder::client_id`]: crate::IssuerBuilder::client_id
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// The tenant; written as the claim `tenant`.
+    pub fn tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// All scopes, replacing earlier ones.
+    pub fn scopes(mut self, scopes: ScopeSet) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// Adds a role.
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.roles.push(role.into());
+        self
+    }
+
+    /// Adds several roles.
+    pub fn roles<R: Into<String>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
+        self.roles.extend(roles.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a factor that was proved.
+    ///
+    /// Without [`auth_time`](Self::auth_time) the latest proof is taken for it.
+    pub fn factor(mut self, factor: Factor) -> Self {
+        self.factors.push(factor);
+        self
+    }
+
+    /// When the user last authenticated actively.
+    pub fn auth_time(mut self, time: SystemTime) -> Self {
+        self.auth_time = Some(time);
+        self
+    }
+
+    /// The authentication context class that was reached.
+    pub fn acr(mut self, acr: impl Into<String>) -> Self {
+        self.acr = Some(acr.into());
+        self
+    }
+}

@@ -1,0 +1,192 @@
+//! The scheme: `Authorization: Bearer` (RFC 6750).
+
+mod challenge;
+mod token;
+mod verify;
+
+use std::fmt;
+use std::sync::Arc;
+
+use auth_layer::{
+    AuthError, AuthLayer, Challenges, ConfigError, Scheme, SharedClock, authorization,
+};
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+use self::challenge::Challenger;
+pub use self::token::BearerToken;
+pub use self::verify::VerifyFuture;
+use crate::token::Compact;
+use crate::{Keys, SharedRevocations, VerificationPolicy};
+
+/// Bearer tokens that are JWTs.
+///
+/// A token is taken from the `Authorization` header, whose scheme name is matched without regard to
+/// case, and from nowhere else. What it must be is said by a [`VerificationPolicy`], and the
+/// [`Identity`](auth_layer::Identity) that it proves has the scheme `bearer`, the issuer of the
+/// policy, and the claims as [`raw_claims`](auth_layer::Identity::raw_claims).
+///
+/// With fixed keys and without revocations, or with revocations in memory, a token is verified
+/// without waiting and without a boxed future.
+///
+/// Cheap to clone; see the [crate's documentation](crate) for an example.
+#[derive(Clone)]
+pub struct Jwt {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    trusted: Vec<Trusted>,
+    clock: SharedClock,
+    revocations: Option<SharedRevocations>,
+    challenger: Challenger,
+    left: Vec<Box<str>>,
+    max_token_size: usize,
+}
+
+/// An issuer's policy and the keys that are the issuer's alone.
+#[derive(Clone)]
+struct Trusted {
+    policy: VerificationPolicy,
+    keys: Keys,
+}
+
+impl Jwt {
+    /// Accepts tokens that fulfil `policy` and are signed with one of `keys`.
+    #[must_use]
+    pub fn new(policy: VerificationPolicy, keys: impl Into<Keys>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                max_token_size: policy.max_token_size,
+                trusted: vec![Trusted {
+                    policy,
+                    keys: keys.into(),
+                }],
+                clock: SharedClock::system(),
+                revocations: None,
+                challenger: Challenger::new(),
+                left: Vec::new(),
+            }),
+        }
+    }
+
+    /// Accepts tokens of another issuer too. The `iss` of a token picks the policy and the keys;
+    /// one issuer's keys never verify a token of another.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a second policy for one issuer.
+    pub fn trust(
+        mut self,
+        policy: VerificationPolicy,
+        keys: impl Into<Keys>,
+    ) -> Result<Self, ConfigError> {
+        let same = |trusted: &Trusted| trusted.policy.issuer == policy.issuer;
+        if self.inner.trusted.iter().any(same) {
+            return Err(ConfigError::new("issuer", "is trusted already"));
+        }
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.max_token_size = inner.max_token_size.max(policy.max_token_size);
+        inner.trusted.push(Trusted {
+            policy,
+            keys: keys.into(),
+        });
+        Ok(self)
+    }
+
+    /// Asks, for every token, whether it was taken back.
+    #[must_use]
+    pub fn revocations(mut self, revocations: impl Into<SharedRevocations>) -> Self {
+        Arc::make_mut(&mut self.inner).revocations = Some(revocations.into());
+        self
+    }
+
+    /// The clock that expiry is judged by. Default: the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<SharedClock>) -> Self {
+        Arc::make_mut(&mut self.inner).clock = clock.into();
+        self
+    }
+
+    /// The realm of the challenge. Default: `api`.
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<Box<str>>) -> Self {
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.challenger = inner.challenger.clone().realm(realm.into());
+        self
+    }
+
+    /// The URL of this service's metadata (RFC 9728), named in the challenge. Default: none.
+    #[must_use]
+    pub fn resource_metadata(mut self, url: impl Into<Box<str>>) -> Self {
+        let inner = Arc::make_mut(&mut self.inner);
+        inner.challenger = inner.challenger.clone().resource_metadata(url.into());
+        self
+    }
+
+    /// Leaves Bearer tokens that start with `prefix` to another scheme, such as API keys. They then
+    /// count as nothing sent. No JWT starts with anything but `ey`.
+    #[must_use]
+    pub fn leave_prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
+        Arc::make_mut(&mut self.inner).left.push(prefix.into());
+        self
+    }
+
+    /// A layer with this scheme alone.
+    pub fn into_layer(self) -> AuthLayer<Self> {
+        AuthLayer::new(self)
+    }
+
+    /// Verifies a token that came by other means than a header: in a WebSocket message, a job, a
+    /// command line.
+    pub fn verify_token(&self, token: &str) -> VerifyFuture {
+        verify::start(&self.inner, BearerToken::from_text(token))
+    }
+}
+
+impl Scheme for Jwt {
+    type Credential = BearerToken;
+    type Future = VerifyFuture;
+
+    fn name(&self) -> &'static str {
+        "bearer"
+    }
+
+    fn extract(&self, parts: &Parts) -> Result<Option<BearerToken>, AuthError> {
+        let Some(token) = authorization(&parts.headers, "Bearer") else {
+            return Ok(None);
+        };
+        let mut left = self.inner.left.iter();
+        if left.any(|prefix| token.starts_with(prefix.as_bytes())) {
+            return Ok(None);
+        }
+        Compact::split(token, self.inner.max_token_size)?;
+        Ok(parts
+            .headers
+            .get(AUTHORIZATION)
+            .cloned()
+            .map(BearerToken::from_header))
+    }
+
+    fn verify(&self, credential: BearerToken) -> VerifyFuture {
+        verify::start(&self.inner, credential)
+    }
+
+    fn challenge(&self, error: Option<&AuthError>) -> Challenges {
+        self.inner.challenger.challenge(error)
+    }
+
+    fn explains_missing_scope(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Jwt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let issuers = self.inner.trusted.iter().map(|one| one.policy.issuer());
+        f.debug_struct("Jwt")
+            .field("issuers", &issuers.collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

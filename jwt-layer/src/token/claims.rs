@@ -1,0 +1,87 @@
+//! The claims (RFC 7519 section 4), each of the type it must have.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use auth_layer::{AuthError, ScopeSet};
+
+use super::json::{Fault, Members};
+
+/// The claims of a token: well-formed, and not yet checked.
+pub(crate) struct Claims<'a> {
+    members: Members<'a>,
+}
+
+impl<'a> Claims<'a> {
+    pub(crate) fn parse(json: &'a [u8], max_depth: usize) -> Result<Self, AuthError> {
+        match Members::parse(json, max_depth) {
+            Ok(members) => Ok(Self { members }),
+            Err(Fault::Repeated) => Err(AuthError::malformed("claim_twice")),
+            Err(_) => Err(AuthError::malformed("unreadable_claims")),
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.has(name)
+    }
+
+    /// A claim that is a string, if it is there.
+    pub(crate) fn string(&self, name: &str) -> Result<Option<Cow<'a, str>>, AuthError> {
+        self.members.string(name).map_err(ill_typed)
+    }
+
+    /// A claim that is a string or an array of strings, if it is there.
+    pub(crate) fn strings(&self, name: &str) -> Result<Option<Vec<Cow<'a, str>>>, AuthError> {
+        self.members.strings(name).map_err(ill_typed)
+    }
+
+    /// Strings in a claim that may be nested; none if it is missing.
+    pub(crate) fn strings_at(
+        &self,
+        path: &[Box<str>],
+        max_depth: usize,
+    ) -> Result<Vec<Cow<'a, str>>, AuthError> {
+        let Some((name, parents)) = path.split_last() else {
+            return Ok(Vec::new());
+        };
+        let mut nested = None;
+        for parent in parents {
+            let members = nested.as_ref().unwrap_or(&self.members);
+            let Some(json) = members.get(parent) else {
+                return Ok(Vec::new());
+            };
+            nested = Some(Members::parse(json.as_bytes(), max_depth).map_err(ill_typed)?);
+        }
+        let members = nested.as_ref().unwrap_or(&self.members);
+        Ok(members
+            .strings(name)
+            .map_err(ill_typed)?
+            .unwrap_or_default())
+    }
+
+    /// A claim that is a time, if it is there.
+    pub(crate) fn time(&self, name: &str) -> Result<Option<SystemTime>, AuthError> {
+        self.members.time(name).map_err(ill_typed)
+    }
+
+    /// Scopes; none if the claim is missing.
+    pub(crate) fn scopes(&self, name: &str) -> Result<ScopeSet, AuthError> {
+        Ok(self
+            .members
+            .read::<ScopeSet>(name)
+            .map_err(ill_typed)?
+            .unwrap_or_default())
+    }
+
+    /// A claim of some other type, if it is there.
+    pub(crate) fn read<T: serde::Deserialize<'a>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, AuthError> {
+        self.members.read(name).map_err(ill_typed)
+    }
+}
+
+fn ill_typed(_: Fault) -> AuthError {
+    AuthError::malformed("ill_typed_claim")
+}

@@ -1,0 +1,13 @@
+//! Reading a token: shape, header and claims, before anything of it is believed.
+
+mod claims;
+mod compact;
+mod header;
+mod json;
+
+pub(crate) use self::claims::Claims;
+pub(crate) use self::compact::Compact;
+pub(crate) use self::header::Header;
+
+#[cfg(test)]
+mod tests;

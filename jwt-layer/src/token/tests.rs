@@ -1,0 +1,193 @@
+//! What the readers of shape, header and claims let through.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn header(json: &str) -> Result<Header<'_>, &'static str> {
+    Header::parse(json.as_bytes()).map_err(|error| error.reason())
+}
+
+fn claims(json: &str) -> Result<Claims<'_>, &'static str> {
+    Claims::parse(json.as_bytes(), 4).map_err(|error| error.reason())
+}
+
+#[test]
+fn a_token_has_three_parts_and_a_signature() {
+    for (token, good) in [
+        ("a.b.c", true),
+        ("a..c", true),
+        ("", false),
+        (".", false),
+        ("..", false),
+        ("a.b", false),
+        ("a.b.", false),
+        (".b.c", false),
+        ("a.b.c.d", false),
+        ("a.b.c.d.e", false),
+    ] {
+        assert_eq!(
+            Compact::split(token.as_bytes(), 100).is_ok(),
+            good,
+            "{token}"
+        );
+    }
+}
+
+#[test]
+fn parts_are_strict_base64url() {
+    for (part, good) in [
+        ("YWI", true),
+        ("YWJj", true),
+        ("YWI=", false),
+        ("YW J", false),
+        ("YWJ", false), // bits left over
+        ("YWJ+", false),
+        ("Y", false),
+        ("YWJ\n", false),
+    ] {
+        let token = format!("{part}.{part}.{part}");
+        let token = Compact::split(token.as_bytes(), 100).unwrap();
+        assert_eq!(token.header().is_ok(), good, "{part}");
+        assert_eq!(token.payload().is_ok(), good, "{part}");
+        assert_eq!(token.signature().is_ok(), good, "{part}");
+    }
+}
+
+#[test]
+fn jwt_17_members_that_occur_twice_are_refused_at_any_depth() {
+    for json in [
+        r#"{"a":1,"a":1}"#,
+        r#"{"aud":"x","\u0061ud":"y"}"#,
+        r#"{"x":{"a":1,"b":2,"a":3}}"#,
+        r#"{"x":[[{"a":1,"a":1}]]}"#,
+    ] {
+        assert!(claims(json).is_err(), "{json}");
+    }
+    assert!(claims(r#"{"a":{"a":1},"b":[{"a":1},{"a":1}]}"#).is_ok());
+}
+
+#[test]
+fn jwt_07_depth_and_number_of_claims_are_bounded() {
+    assert!(claims(r#"{"a":[[[1]]]}"#).is_ok());
+    assert!(claims(r#"{"a":[[[[1]]]]}"#).is_err());
+    assert!(claims(&format!(r#"{{"a":{}}}"#, "[".repeat(4000))).is_err());
+    let many = |count: usize| {
+        let members: Vec<_> = (0..count).map(|n| format!("\"{n}\":0")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    assert!(claims(&many(128)).is_ok());
+    assert!(claims(&many(129)).is_err());
+}
+
+#[test]
+fn claims_are_one_object_in_utf8_without_a_mark() {
+    for json in [
+        "",
+        "[]",
+        "1",
+        "null",
+        "\"x\"",
+        "{} {}",
+        "{},",
+        "\u{feff}{}",
+        "{\"a\":1e999}x",
+    ] {
+        assert!(claims(json).is_err(), "{json:?}");
+    }
+    assert!(Claims::parse(b"{\"a\":\"\xff\"}", 4).is_err());
+    assert!(claims(" { } ").is_ok());
+}
+
+#[test]
+fn jwt_08_times_are_numbers_in_range() {
+    for (json, seconds) in [
+        ("0", Some(0)),
+        ("1700000000", Some(1_700_000_000)),
+        ("1700000000.75", Some(1_700_000_000)),
+        ("1.7e9", Some(1_700_000_000)),
+        ("253402300799", Some(253_402_300_799)),
+        ("253402300800", None),
+        ("-1", None),
+        ("-0.5", None),
+        ("1e400", None),
+        ("18446744073709551616", None),
+        ("\"1700000000\"", None),
+        ("true", None),
+        ("null", None),
+        ("[1700000000]", None),
+        ("{}", None),
+    ] {
+        let text = format!("{{\"exp\":{json}}}");
+        let time = claims(&text).and_then(|claims| {
+            let time = claims.time("exp").map_err(|error| error.reason())?;
+            Ok(time.map(auth_layer::unix_seconds))
+        });
+        assert_eq!(time.ok().flatten(), seconds, "{json}");
+    }
+}
+
+#[test]
+fn jwt_04_jwt_16_headers_that_change_the_rules_are_refused() {
+    for json in [
+        r#"{"alg":"HS256","crit":["exp"]}"#,
+        r#"{"alg":"HS256","crit":[]}"#,
+        r#"{"alg":"HS256","crit":["b64"],"b64":true}"#,
+        r#"{"alg":"HS256","b64":false}"#,
+        r#"{"alg":"HS256","zip":"DEF"}"#,
+        r#"{"alg":"dir","enc":"A256GCM"}"#,
+        r#"{"alg":"RSA1_5"}"#,
+        r#"{"alg":"PBES2-HS256+A128KW","p2c":2147483648}"#,
+        r#"{"alg":"HS256","alg":"HS256"}"#,
+        r#"{"alg":"HS256","typ":1}"#,
+        r#"{"alg":"HS256","kid":["a"]}"#,
+    ] {
+        assert!(header(json).is_err(), "{json}");
+    }
+}
+
+#[test]
+fn types_compare_as_media_types() {
+    for (typ, same) in [
+        ("at+jwt", true),
+        ("AT+JWT", true),
+        ("application/at+jwt", true),
+        ("Application/AT+jwt", true),
+        ("JWT", false),
+        ("at+jwt2", false),
+        ("application/", false),
+        ("", false),
+    ] {
+        let json = format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#);
+        assert_eq!(header(&json).unwrap().is_type("at+jwt"), same, "{typ}");
+    }
+    assert!(!header(r#"{"alg":"HS256"}"#).unwrap().is_type("at+jwt"));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(token) = Compact::split(&bytes, 8192) {
+            let _ = token.header();
+            let _ = token.payload();
+            let _ = token.signature();
+        }
+        let _ = Header::parse(&bytes);
+        let _ = Claims::parse(&bytes, 8);
+    }
+
+    #[test]
+    fn any_json_text_is_read_without_panic(
+        json in r#"\{("[a-z]{1,3}":("[a-z]{0,4}"|-?[0-9]{1,25}(\.[0-9])?|\[1\]|null),?){0,5}\}"#
+    ) {
+        let _ = Header::parse(json.as_bytes());
+        if let Ok(claims) = Claims::parse(json.as_bytes(), 8) {
+            for name in ["exp", "iss", "aud", "a", "b"] {
+                let _ = claims.time(name);
+                let _ = claims.string(name);
+                let _ = claims.strings(name);
+                let _ = claims.scopes(name);
+            }
+        }
+    }
+}
