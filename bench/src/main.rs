@@ -1,2 +1,97 @@
-//! x
-fn main() {}
+//! What a request costs: with these layers, without, and with what would be written instead.
+//!
+//! `bench/README.md` says what the rows are and how to read them.
+
+mod allocations;
+mod arguments;
+mod by_hand;
+mod harness;
+mod no_op;
+mod ours;
+mod sections;
+mod targets;
+mod users;
+
+use std::process::ExitCode;
+
+use tokio::runtime::{self, Runtime};
+
+use self::arguments::{Arguments, USAGE};
+use self::harness::Section;
+use self::sections::SECTIONS;
+
+fn main() -> ExitCode {
+    match Arguments::parse(std::env::args().skip(1)).and_then(|arguments| run(&arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let known = |name: &String| SECTIONS.iter().any(|(section, _)| section == name);
+    if !arguments.sections.iter().all(known) {
+        return Err(USAGE.to_owned());
+    }
+    let runtime = runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let mut sections: Vec<Section> = SECTIONS
+        .iter()
+        .filter(|(name, _)| arguments.selects(name))
+        .flat_map(|(_, sections)| sections())
+        .collect();
+
+    if arguments.list {
+        for section in &sections {
+            println!("{}", section.title);
+            for contender in &section.contenders {
+                println!("  {}", contender.name);
+            }
+        }
+        Ok(())
+    } else if let Some(row) = &arguments.alone {
+        serve_alone(&runtime, &mut sections, row, arguments.requests)
+    } else {
+        measure(&runtime, &mut sections, arguments)
+    }
+}
+
+fn measure(
+    runtime: &Runtime,
+    sections: &mut [Section],
+    arguments: &Arguments,
+) -> Result<(), String> {
+    if cfg!(debug_assertions) {
+        println!("Built without optimisation: the times mean nothing. Use `--release`.");
+    }
+    let mut all = Vec::new();
+    for section in sections {
+        let rows = section.measure(runtime, arguments.time)?;
+        harness::print(section.title, &rows);
+        all.extend(rows);
+    }
+    if targets::print(&all) {
+        Ok(())
+    } else {
+        Err("too many allocations".to_owned())
+    }
+}
+
+fn serve_alone(
+    runtime: &Runtime,
+    sections: &mut [Section],
+    row: &str,
+    requests: usize,
+) -> Result<(), String> {
+    let served = sections
+        .iter_mut()
+        .any(|section| section.serve_alone(runtime, row, requests));
+    if served {
+        Ok(())
+    } else {
+        Err(format!("no row `{row}`: see --list"))
+    }
+}

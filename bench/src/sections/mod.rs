@@ -1,0 +1,36 @@
+//! What is measured: one section is one request and everybody who answers it.
+
+pub(crate) mod anonymous;
+pub(crate) mod basic;
+mod layers;
+mod refused;
+
+use axum::body::Body;
+use axum::http::Request;
+
+use crate::harness::Section;
+
+type Named = (&'static str, fn() -> Vec<Section>);
+
+/// The names on the command line, and what they measure.
+pub(crate) const SECTIONS: &[Named] = &[
+    ("layers", || vec![layers::section()]),
+    ("anonymous", || vec![anonymous::section()]),
+    ("basic", || vec![basic::section()]),
+    ("refused", refused::sections),
+];
+
+/// A request with the headers that most clients send: looking a header up costs more the fuller the
+/// map is.
+fn request(authorization: Option<&'static str>) -> Request<Body> {
+    let mut request = Request::get("/me")
+        .header("host", "api.example.com")
+        .header("user-agent", "bench/0.1")
+        .header("accept", "application/json")
+        .header("accept-encoding", "gzip, br")
+        .header("x-request-id", "01890a5d-ac96-774b-bcce-b302099a8057");
+    if let Some(value) = authorization {
+        request = request.header("authorization", value);
+    }
+    request.body(Body::empty()).unwrap_or_default()
+}

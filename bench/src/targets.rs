@@ -1,0 +1,64 @@
+//! What must hold, and whether it does in this run.
+
+use crate::harness::Measured;
+use crate::sections::{anonymous, basic};
+
+/// Nanoseconds that a layer may take over one that does nothing.
+const ANONYMOUS_NS: f64 = 60.0;
+
+/// Prints the verdicts on the rows of all sections. False if an allocation is too many: those are
+/// the same in every run, so this may fail a build. Times are for people to judge.
+pub(crate) fn print(rows: &[Measured]) -> bool {
+    let row = |name: &str| rows.iter().find(|row| row.name == name);
+    let mut lines = Vec::new();
+    let mut allocations_hold = true;
+
+    if let (Some(no_op), Some(one), Some(tuple), Some(stack), Some(three)) = (
+        row(anonymous::NO_OP),
+        row(anonymous::ONE),
+        row(anonymous::TUPLE),
+        row(anonymous::STACK),
+        row(anonymous::THREE),
+    ) {
+        allocations_hold = one.allocations <= no_op.allocations + 1;
+        lines.push((
+            "anonymous: at most one allocation over the no-op layer",
+            format!("{} and {}", one.allocations, no_op.allocations),
+            allocations_hold,
+        ));
+        lines.push((
+            "anonymous: within 60 ns of the no-op layer",
+            format!("{:+.0} ns", one.over_no_op),
+            one.over_no_op <= ANONYMOUS_NS,
+        ));
+        lines.push((
+            "a tuple of three schemes is cheaper than three layers",
+            format!(
+                "{:.0} ns; {:.0} stacked, {:.0} apart",
+                tuple.ns, stack.ns, three.ns
+            ),
+            tuple.ns < stack.ns && tuple.ns < three.ns,
+        ));
+    }
+    let by_hand = [basic::VALIDATE, basic::AUTHORIZE, basic::FROM_FN];
+    let fastest = by_hand.iter().filter_map(|name| row(name));
+    let fastest = fastest.min_by(|a, b| a.ns.total_cmp(&b.ns));
+    if let (Some(ours), Some(fastest)) = (row(basic::OURS), fastest) {
+        lines.push((
+            "Basic is not slower than the fastest by hand",
+            format!("{:.0} ns; {:.0} by hand", ours.ns, fastest.ns),
+            ours.ns <= fastest.ns,
+        ));
+    }
+
+    if !lines.is_empty() {
+        println!("\n## What must hold\n\n| what | measured | held |\n|---|---|---|");
+    }
+    for (what, measured, held) in lines {
+        println!(
+            "| {what} | {measured} | {} |",
+            if held { "yes" } else { "no" }
+        );
+    }
+    allocations_hold
+}
