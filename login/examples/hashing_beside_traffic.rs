@@ -26,6 +26,7 @@ use login::password::{
     HashPool, MemoryUserStore, PasswordHash, PasswordHasher, PasswordLogin, UserRecord,
 };
 use tokio::runtime::{Builder, Handle};
+use tokio::sync::Semaphore;
 use tokio::task;
 use tower::{ServiceExt as _, service_fn};
 
@@ -36,10 +37,11 @@ const MEASURED: Duration = Duration::from_secs(10);
 const PASSWORD: &str = "correct horse battery staple";
 
 /// The ways to hash, with their argument and their title.
-const WAYS: [(&str, &str); 4] = [
+const WAYS: [(&str, &str); 5] = [
     ("none", "no logins"),
     ("inline", "inline on the async worker"),
     ("spawn_blocking", "`spawn_blocking`, no limit"),
+    ("semaphore", "`spawn_blocking` behind a semaphore of 2"),
     ("pool", "`HashPool`"),
 ];
 
@@ -92,8 +94,9 @@ fn measure(way: &str) -> Result<(), Failure> {
         .enable_all()
         .build()?;
     let clients = if way == "none" { 0 } else { CLIENTS };
+    let semaphore = Arc::new(Semaphore::new(WORKERS));
     for _ in 0..clients {
-        let way = Arc::new(Way::parse(way, &hasher, &hash, &login)?);
+        let way = Arc::new(Way::parse(way, &hasher, &hash, &login, &semaphore)?);
         let server = runtime.handle().clone();
         outside.spawn(log_in_for_ever(server, way, Arc::clone(&measurement)));
     }
@@ -148,6 +151,7 @@ impl Measurement {
 enum Way {
     Inline(PasswordHasher, PasswordHash),
     SpawnBlocking(PasswordHasher, PasswordHash),
+    Semaphore(PasswordHasher, PasswordHash, Arc<Semaphore>),
     Pool(PasswordLogin),
 }
 
@@ -157,10 +161,12 @@ impl Way {
         hasher: &PasswordHasher,
         hash: &PasswordHash,
         login: &PasswordLogin,
+        semaphore: &Arc<Semaphore>,
     ) -> Result<Self, Failure> {
         Ok(match way {
             "inline" => Self::Inline(hasher.clone(), hash.clone()),
             "spawn_blocking" => Self::SpawnBlocking(hasher.clone(), hash.clone()),
+            "semaphore" => Self::Semaphore(hasher.clone(), hash.clone(), Arc::clone(semaphore)),
             "pool" => Self::Pool(login.clone()),
             _ => return Err(format!("no such way to hash: {way}").into()),
         })
@@ -170,11 +176,10 @@ impl Way {
     async fn log_in(&self) -> Result<bool, Failure> {
         Ok(match self {
             Self::Inline(hasher, hash) => hasher.verify(PASSWORD, hash.as_str())?.is_match(),
-            Self::SpawnBlocking(hasher, hash) => {
-                let (hasher, hash) = (hasher.clone(), hash.clone());
-                task::spawn_blocking(move || hasher.verify(PASSWORD, hash.as_str()))
-                    .await??
-                    .is_match()
+            Self::SpawnBlocking(hasher, hash) => verify_elsewhere(hasher, hash).await?,
+            Self::Semaphore(hasher, hash, semaphore) => {
+                let _permit = semaphore.acquire().await?;
+                verify_elsewhere(hasher, hash).await?
             }
             Self::Pool(login) => {
                 let sent = PasswordCredentials::new("alice", PASSWORD);
@@ -182,6 +187,12 @@ impl Way {
             }
         })
     }
+}
+
+async fn verify_elsewhere(hasher: &PasswordHasher, hash: &PasswordHash) -> Result<bool, Failure> {
+    let (hasher, hash) = (hasher.clone(), hash.clone());
+    let outcome = task::spawn_blocking(move || hasher.verify(PASSWORD, hash.as_str())).await??;
+    Ok(outcome.is_match())
 }
 
 async fn log_in_for_ever(server: Handle, way: Arc<Way>, measurement: Arc<Measurement>) {

@@ -17,8 +17,9 @@ const ENVELOPE: &str = "$hmac-sha256$kid=";
 /// Who steals the user table alone cannot even begin to guess passwords. The key belongs in a
 /// secret store or a hardware module, not in the database and not in the code.
 ///
-/// The password is put through HMAC-SHA-256 under the key, and the 32 bytes that come out are
-/// hashed with argon2id (OWASP Password Storage Cheat Sheet, "Peppering"). The hash names its key:
+/// The password is put through HMAC-SHA-256 (RFC 2104) under the key, and the 32 bytes that come out
+/// are hashed with argon2id: the additional keyed hashing that NIST SP 800-63B-4 section 3.1.1.2
+/// recommends. The hash names its key:
 ///
 /// ```text
 /// $hmac-sha256$kid=<key id>$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>

@@ -37,6 +37,10 @@ use super::memory::Memory;
 ///
 /// Copies of passwords are overwritten after use, and argon2's memory as soon as nothing waits.
 ///
+/// The lowest priority is nice 19 on Linux and its like elsewhere; where the system refuses it, that
+/// is logged and hashing goes on at normal priority. On a machine whose cores never rest, logins get
+/// the little that is left.
+///
 /// Works with every async runtime. Clones share the threads; they stop when the last clone is
 /// dropped.
 ///
