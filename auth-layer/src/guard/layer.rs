@@ -30,7 +30,8 @@ use crate::{AuthError, AuthErrorKind};
 /// | an identity that must prove itself again | 401 `insufficient_user_authentication` (RFC 9470) |
 /// | no `AuthLayer` ran | 500; the log says how to mend it |
 ///
-/// ```
+#[cfg_attr(feature = "axum", doc = "```")]
+#[cfg_attr(not(feature = "axum"), doc = "```ignore")]
 /// use auth_layer::{Identity, RequireAuth};
 /// use axum::{Router, routing::get};
 /// # use auth_layer::{AuthLayer, scheme_fn};

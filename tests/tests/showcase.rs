@@ -1,0 +1,581 @@
+//! The showcase as a black box, as `examples/showcase` promises it.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Answer, Running, refuses_to_start};
+
+const PASSWORD: &str = "correct horse battery";
+
+fn start() -> Running {
+    let showcase = Running::start("showcase", &[("DEMO_PASSWORD", PASSWORD)]);
+    showcase.secret(PASSWORD);
+    showcase
+}
+
+async fn log_in(showcase: &Running, user: &str, password: &str) -> Answer {
+    let form = format!("username={user}&password={}", password.replace(' ', "+"));
+    let answer = showcase.post_form("/login", &[], &form).await;
+    if answer.status == 303 {
+        showcase.secret(answer.cookie().split_once('=').unwrap().1);
+    }
+    answer
+}
+
+async fn bearer(showcase: &Running, user: &str, password: &str) -> String {
+    let body = json!({ "username": user, "password": password });
+    let answer = showcase.post_json("/token", &[], &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+    showcase.secret(&token);
+    format!("authorization: Bearer {token}")
+}
+
+async fn api_key(showcase: &Running, authorization: &str, body: &Value) -> (String, Value) {
+    let answer = showcase
+        .post_json("/api-keys", &[authorization.to_owned()], body)
+        .await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let created = answer.json();
+    let key = created["key"].as_str().unwrap().to_owned();
+    showcase.secret(&key);
+    (format!("x-api-key: {key}"), created)
+}
+
+fn basic(user: &str, password: &str) -> String {
+    use base64::Engine as _;
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    format!("authorization: Basic {pair}")
+}
+
+#[test]
+fn the_printed_lines_work_as_they_are() {
+    let showcase = Running::start("showcase", &[("PATH", "/usr/bin:/bin")]);
+    let mut lines = Vec::new();
+    for _ in 0..500 {
+        let greeting = showcase.greeting.lock().unwrap().clone();
+        lines = greeting
+            .lines()
+            .filter(|line| line.starts_with("curl "))
+            .map(str::to_owned)
+            .collect();
+        if lines.len() == 3 {
+            break;
+        }
+        std::thread::yield_now();
+        let _ = Running::shell("sleep 0.01");
+    }
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    let output: String = lines.iter().map(|line| Running::shell(line)).collect();
+    let answers: Vec<Value> = serde_json::Deserializer::from_str(&output)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|error| panic!("{error}: {output}"));
+    let schemes: Vec<_> = answers.iter().map(|me| me["scheme"].clone()).collect();
+    assert_eq!(schemes, ["basic", "session", "bearer", "api-key"]);
+    assert!(
+        answers
+            .iter()
+            .all(|me| me["subject"] == answers[0]["subject"])
+    );
+
+    let greeting = showcase.greeting.lock().unwrap().clone();
+    let password = greeting
+        .lines()
+        .find_map(|line| line.split_once("password "));
+    showcase.secret(password.unwrap().1.trim());
+}
+
+#[test]
+fn a_password_that_was_configured_is_not_printed() {
+    let showcase = start();
+    let health = format!("curl -sf {}/healthz", showcase.url);
+    Running::shell(&health);
+    assert!(!showcase.greeting.lock().unwrap().contains(PASSWORD));
+}
+
+#[tokio::test]
+async fn dig_01_curl_digest_and_anyauth_work() {
+    let showcase = start();
+    let curl = |arguments: &str, path: &str| {
+        Running::shell(&format!("curl -s {arguments} {}{path}", showcase.url))
+    };
+    let login = format!("-u 'alice:{PASSWORD}'");
+    for (arguments, path, scheme) in [
+        (format!("--digest {login}"), "/legacy", "digest"),
+        (format!("--anyauth {login}"), "/legacy", "digest"),
+        (format!("--anyauth {login}"), "/me", "basic"),
+        (format!("--basic {login}"), "/me", "basic"),
+    ] {
+        let me: Value = serde_json::from_str(&curl(&arguments, path)).unwrap();
+        assert_eq!(me["scheme"], scheme, "{arguments} {path}");
+        assert_eq!(me["subject"], "user-alice");
+    }
+    let status = "-o /dev/null -w '%{http_code}'";
+    for (arguments, path) in [
+        (format!("--digest {login}"), "/me"),
+        (format!("--basic {login}"), "/legacy"),
+        ("--digest -u 'alice:wrong'".to_owned(), "/legacy"),
+        ("--digest -u 'mallory:wrong'".to_owned(), "/legacy"),
+    ] {
+        assert_eq!(
+            curl(&format!("{status} {arguments}"), path),
+            "401",
+            "{arguments} {path}"
+        );
+    }
+    // SHA-256 is offered before MD5.
+    let challenges = showcase.get("/legacy", &[]).await.headers;
+    let challenges: Vec<_> = challenges
+        .get_all("www-authenticate")
+        .iter()
+        .map(|value| value.to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(challenges.len(), 2);
+    assert!(
+        challenges[0].contains("algorithm=SHA-256"),
+        "{challenges:?}"
+    );
+    assert!(challenges[1].contains("algorithm=MD5"), "{challenges:?}");
+}
+
+#[tokio::test]
+async fn each_route_answers_each_identity_as_promised() {
+    let showcase = start();
+    for (user, admin, reports) in [("alice", 200, 200), ("bob", 403, 403)] {
+        let token = bearer(&showcase, user, PASSWORD).await;
+        let (key, _) = api_key(
+            &showcase,
+            &token,
+            &json!({ "name": "all", "scopes": ["reports:read"] }),
+        )
+        .await;
+        let session = log_in(&showcase, user, PASSWORD).await.cookie();
+        for (credential, scheme) in [
+            (&session, "session"),
+            (&token, "bearer"),
+            (&key, "api-key"),
+            (&basic(user, PASSWORD), "basic"),
+        ] {
+            let headers = [credential.clone()];
+            for path in ["/me", "/whoami"] {
+                let answer = showcase.get(path, &headers).await;
+                assert_eq!(answer.status, 200, "{user} by {scheme}: {answer:?}");
+                assert_eq!(answer.header("cache-control"), "no-store");
+                let me = answer.json();
+                assert_eq!(me["scheme"], scheme);
+                assert_eq!(me["subject"], format!("user-{user}"));
+                assert_eq!(me["issuer"], showcase.url);
+                assert!(me["scopes"].is_array() && me["roles"].is_array());
+                assert!(me["factors"].is_array() && me["claims"].is_object());
+                assert_eq!(me.get("session_id").is_some(), scheme == "session");
+            }
+            let answer = showcase.get("/admin", &headers).await;
+            assert_eq!(answer.status, admin, "{user} by {scheme}");
+            if admin == 403 {
+                assert_eq!(answer.problem(), "forbidden");
+                assert_eq!(answer.header("www-authenticate"), "");
+            }
+            let answer = showcase.get("/reports", &headers).await;
+            assert_eq!(answer.status, reports, "{user} by {scheme}");
+            if reports == 403 {
+                assert_eq!(answer.problem(), "insufficient_scope");
+                assert_eq!(
+                    answer.header("www-authenticate").is_empty(),
+                    scheme != "bearer"
+                );
+            }
+            // Digest alone opens this one.
+            assert_eq!(showcase.get("/legacy", &headers).await.status, 401);
+        }
+    }
+}
+
+#[tokio::test]
+async fn x_11_nobody_is_told_what_would_be_accepted() {
+    let showcase = start();
+    let answer = showcase.get("/whoami", &[]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()),
+        (200, json!({ "subject": null }))
+    );
+    for path in [
+        "/me",
+        "/admin",
+        "/reports",
+        "/sessions",
+        "/api-keys",
+        "/legacy",
+    ] {
+        let answer = showcase.get(path, &[]).await;
+        assert_eq!(answer.status, 401, "{path}");
+        assert_eq!(answer.problem(), "unauthenticated", "{path}");
+        assert!(!answer.header("www-authenticate").is_empty(), "{path}");
+        assert!(
+            !format!("{:?}", answer.headers).contains("error="),
+            "{path}"
+        );
+    }
+    for (authorization, code) in [
+        ("Bearer garbage", "invalid_credential"),
+        ("Bearer ", "invalid_credential"),
+        ("Basic !!!", "invalid_credential"),
+        ("Negotiate abc", "invalid_credential"),
+        ("Digest username=\"alice\"", "invalid_credential"),
+    ] {
+        for path in ["/me", "/whoami"] {
+            let answer = showcase
+                .get(path, &[format!("authorization: {authorization}")])
+                .await;
+            assert_eq!(answer.status, 401, "{authorization}");
+            assert_eq!(answer.problem(), code, "{authorization}");
+        }
+    }
+    let twice = vec![basic("alice", PASSWORD); 2];
+    let answer = showcase.get("/me", &twice).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.problem()),
+        (400, "invalid_request".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn x_05_credentials_that_contradict_each_other_are_refused() {
+    let showcase = start();
+    let alice = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let token = bearer(&showcase, "alice", PASSWORD).await;
+    let (key, _) = api_key(&showcase, &token, &json!({ "name": "mine" })).await;
+    let others = bearer(&showcase, "bob", PASSWORD).await;
+    for (credentials, status) in [
+        ([&alice, &token], 200),
+        ([&alice, &key], 200),
+        ([&token, &key], 200),
+        ([&alice, &others], 401),
+        ([&key, &others], 401),
+        ([&alice, &"authorization: Bearer x".to_owned()], 401),
+        ([&key, &basic("alice", "wrong")], 401),
+        ([&token, &"x-api-key: garbage".to_owned()], 401),
+        // A cookie that means nothing counts as nothing.
+        ([&token, &"cookie: session=unknown".to_owned()], 200),
+    ] {
+        let headers = credentials.map(Clone::clone);
+        let answer = showcase.get("/me", &headers).await;
+        assert_eq!(answer.status, status, "{headers:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn ses_05_logging_out_ends_the_session() {
+    let showcase = start();
+    let first = log_in(&showcase, "alice", PASSWORD).await;
+    assert_eq!(first.header("location"), "/");
+    let cookie = [first.cookie()];
+    assert_eq!(showcase.get("/me", &cookie).await.status, 200);
+
+    let answer = showcase.post_form("/logout", &cookie, "").await;
+    assert_eq!(answer.status, 303);
+    assert!(
+        answer.header("set-cookie").contains("Max-Age=0"),
+        "{answer:?}"
+    );
+    assert_eq!(showcase.get("/me", &cookie).await.status, 401);
+    assert_eq!(
+        showcase.get("/whoami", &cookie).await.json(),
+        json!({ "subject": null })
+    );
+}
+
+#[tokio::test]
+async fn bas_01_failed_logins_look_alike() {
+    let showcase = start();
+    let long = "x".repeat(5000);
+    let mut seen = Vec::new();
+    for (user, password) in [("alice", "wrong"), ("mallory", "wrong"), ("alice", &*long)] {
+        let answer = log_in(&showcase, user, password).await;
+        assert_eq!(answer.status, 401, "{user}");
+        assert!(!answer.headers.contains_key("set-cookie"));
+        let mut headers = answer.headers.clone();
+        headers.remove("date");
+        seen.push((headers, answer.body));
+        let basic = showcase.get("/me", &[basic(user, password)]).await;
+        assert_eq!(basic.problem(), "invalid_credential");
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:#?}");
+}
+
+#[tokio::test]
+async fn csr_04_other_sites_can_neither_log_in_nor_use_a_session() {
+    let showcase = start();
+    let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let form = format!("username=alice&password={}", PASSWORD.replace(' ', "+"));
+    let form_type = "content-type: application/x-www-form-urlencoded".to_owned();
+    for site in [
+        "sec-fetch-site: cross-site",
+        "sec-fetch-site: same-site",
+        "origin: https://evil.example",
+        "origin: null",
+    ] {
+        let headers = [form_type.clone(), site.to_owned(), cookie.clone()];
+        let answer = showcase.send("POST", "/login", &headers[..2], &form).await;
+        assert_eq!(answer.status, 403, "{site}: {answer:?}");
+        answer.problem();
+        for (method, path) in [
+            ("POST", "/logout"),
+            ("DELETE", "/sessions"),
+            ("POST", "/api-keys"),
+            ("POST", "/account/password"),
+        ] {
+            let answer = showcase.send(method, path, &headers, "").await;
+            assert_eq!(answer.status, 403, "{method} {path} {site}: {answer:?}");
+            answer.problem();
+        }
+    }
+    assert_eq!(showcase.get("/me", &[cookie]).await.status, 200);
+
+    // A program with a token is not a browser.
+    let token = bearer(&showcase, "alice", PASSWORD).await;
+    api_key(&showcase, &token, &json!({ "name": "fine" })).await;
+}
+
+#[tokio::test]
+async fn red_01_login_returns_to_this_origin_only() {
+    let showcase = start();
+    for (return_to, location) in [
+        ("/me?a=b", "/me?a=b"),
+        ("//evil.example", "/"),
+        ("/%5Cevil.example", "/"),
+        ("https://evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ] {
+        let return_to = return_to.replace('%', "%25").replace('&', "%26");
+        let form = format!(
+            "username=alice&password={}&return_to={return_to}",
+            PASSWORD.replace(' ', "+")
+        );
+        let answer = showcase.post_form("/login", &[], &form).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (303, location)
+        );
+        showcase.secret(answer.cookie().split_once('=').unwrap().1);
+    }
+}
+
+#[tokio::test]
+async fn ses_11_a_new_password_ends_what_the_old_one_opened() {
+    const NEW: &str = "another battery staple";
+
+    let showcase = start();
+    showcase.secret(NEW);
+    let here = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let elsewhere = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let token = bearer(&showcase, "alice", PASSWORD).await;
+    let bobs = bearer(&showcase, "bob", PASSWORD).await;
+    let change = |current: &str, new: &str| {
+        format!(
+            "current={}&new={}",
+            current.replace(' ', "+"),
+            new.replace(' ', "+")
+        )
+    };
+
+    for (form, status) in [
+        (change("wrong", NEW), 403),
+        (change(PASSWORD, "short"), 422),
+        (change(PASSWORD, NEW), 303),
+    ] {
+        let answer = showcase
+            .post_form("/account/password", &[here.clone()], &form)
+            .await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    for (credential, status) in [(&here, 200), (&elsewhere, 401), (&token, 401), (&bobs, 200)] {
+        let expected = if *credential == elsewhere {
+            "unauthenticated"
+        } else {
+            "invalid_credential"
+        };
+        let answer = showcase.get("/me", &[credential.clone()]).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        if status == 401 {
+            assert_eq!(answer.problem(), expected);
+        }
+    }
+    assert_eq!(log_in(&showcase, "alice", PASSWORD).await.status, 401);
+    assert_eq!(log_in(&showcase, "alice", NEW).await.status, 303);
+    let digest = |password: &str| {
+        let line = format!(
+            "curl -s -o /dev/null -w '%{{http_code}}' --digest -u 'alice:{password}' {}/legacy",
+            showcase.url
+        );
+        Running::shell(&line)
+    };
+    assert_eq!(
+        (digest(PASSWORD), digest(NEW)),
+        ("401".to_owned(), "200".to_owned())
+    );
+    // Tokens that are issued from now on are good.
+    let token = bearer(&showcase, "alice", NEW).await;
+    assert_eq!(showcase.get("/me", &[token]).await.status, 200);
+}
+
+#[tokio::test]
+async fn ses_18_sessions_are_listed_and_ended_by_public_id() {
+    let showcase = start();
+    let here = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let elsewhere = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let bobs = log_in(&showcase, "bob", PASSWORD).await.cookie();
+    let list = showcase.get("/sessions", &[here.clone()]).await.json();
+    let list = list.as_array().unwrap();
+    assert_eq!(list.len(), 2);
+    let other = list
+        .iter()
+        .find(|session| session["current"] == false)
+        .unwrap();
+    let other = other["id"].as_str().unwrap();
+    for member in [
+        "id",
+        "current",
+        "created_at",
+        "last_seen_at",
+        "expires_at",
+        "user_agent",
+        "ip",
+    ] {
+        assert!(list[0].get(member).is_some(), "{member}");
+    }
+    for cookie in [&here, &elsewhere, &bobs] {
+        let secret = cookie.split_once('=').unwrap().1;
+        assert!(!format!("{list:?}").contains(secret));
+    }
+
+    let origin = format!("origin: {}", showcase.url);
+    let end = async |cookie: &String, id: &str| {
+        let headers = [cookie.clone(), origin.clone()];
+        showcase
+            .send("DELETE", &format!("/sessions/{id}"), &headers, "")
+            .await
+            .status
+    };
+    assert_eq!(end(&bobs, other).await, 404);
+    assert_eq!(showcase.get("/me", &[elsewhere.clone()]).await.status, 200);
+    assert_eq!(end(&here, other).await, 204);
+    assert_eq!(showcase.get("/me", &[elsewhere]).await.status, 401);
+    assert_eq!(end(&here, other).await, 404);
+    assert_eq!(end(&here, "..%2f..%2fetc").await, 404);
+    assert_eq!(showcase.get("/me", &[bobs]).await.status, 200);
+}
+
+#[tokio::test]
+async fn tokens_carry_the_scopes_that_were_asked_for_and_held() {
+    let showcase = start();
+    for (user, scope, expected) in [
+        ("alice", None, "reports:read"),
+        ("alice", Some("reports:read reports:write"), "reports:read"),
+        ("alice", Some("reports"), ""),
+        ("alice", Some(""), ""),
+        ("bob", Some("reports:read"), ""),
+    ] {
+        let mut body = json!({ "username": user, "password": PASSWORD });
+        if let Some(scope) = scope {
+            body["scope"] = scope.into();
+        }
+        let answer = showcase.post_json("/token", &[], &body).await;
+        let token = answer.json();
+        showcase.secret(token["access_token"].as_str().unwrap());
+        assert_eq!(token["scope"], expected, "{user} {scope:?}");
+        assert_eq!(token["token_type"], "Bearer");
+        assert_eq!(token["expires_in"], 600);
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    let body = json!({ "username": "alice", "password": "wrong" });
+    assert_eq!(showcase.post_json("/token", &[], &body).await.status, 401);
+    let body = json!({ "username": "alice", "password": PASSWORD, "scope": "a\"b" });
+    assert_eq!(
+        showcase.post_json("/token", &[], &body).await.problem(),
+        "invalid_scope"
+    );
+
+    let keys = showcase.get("/.well-known/jwks.json", &[]).await.json();
+    let key = &keys["keys"][0];
+    assert_eq!(
+        (&key["kty"], &key["crv"], &key["alg"]),
+        (&"EC".into(), &"P-256".into(), &"ES256".into())
+    );
+    assert_eq!(key.get("d"), None);
+}
+
+#[tokio::test]
+async fn every_error_is_a_problem() {
+    let showcase = start();
+    for (method, path, headers, body, status) in [
+        ("GET", "/nowhere", &[][..], "", 404),
+        ("DELETE", "/me", &[], "", 405),
+        ("POST", "/token", &[], "", 415),
+        (
+            "POST",
+            "/token",
+            &["content-type: application/json"],
+            "{",
+            400,
+        ),
+        (
+            "POST",
+            "/token",
+            &["content-type: application/json"],
+            "{}",
+            422,
+        ),
+        ("POST", "/login", &["content-type: text/plain"], "a=b", 415),
+        (
+            "POST",
+            "/login",
+            &["content-type: application/x-www-form-urlencoded"],
+            "a=b",
+            422,
+        ),
+    ] {
+        let headers: Vec<_> = headers.iter().map(|&header| header.to_owned()).collect();
+        let answer = showcase.send(method, path, &headers, body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {answer:?}");
+        answer.problem();
+    }
+    let huge = "a".repeat(1024 * 1024);
+    let form = format!("username=alice&password={huge}");
+    assert_eq!(showcase.post_form("/login", &[], &form).await.status, 413);
+    for path in ["/healthz", "/readyz", "/metrics", "/"] {
+        assert_eq!(showcase.get(path, &[]).await.status, 200, "{path}");
+    }
+    let metrics = showcase
+        .get("/metrics", &[basic("alice", "wrong")])
+        .await
+        .body;
+    assert!(metrics.contains("auth_events_total"), "{metrics}");
+}
+
+#[test]
+fn a_wrong_configuration_stops_the_start_with_one_line() {
+    for (name, value) in [
+        ("PUBLIC_URL", "http://example.com"),
+        ("PUBLIC_URL", "http://localhost:80@evil.example"),
+        ("ACCESS_TTL", "0s"),
+        ("SESSION_IDLE", "forever"),
+        ("JWT_ALGORITHM", "none"),
+        ("DEMO_PASSWORD", "short"),
+        ("TRUST_ISSUER", "https://id.example.com"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("LISTEN", "nowhere"),
+        ("REDIS_URL", "redis://127.0.0.1"),
+    ] {
+        let said = refuses_to_start("showcase", &[(name, value)]);
+        let lines: Vec<_> = said.lines().collect();
+        assert_eq!(lines.len(), 1, "{said}");
+        assert!(
+            lines[0].contains(name) || name == "TRUST_ISSUER",
+            "{name}: {said}"
+        );
+        assert!(lines[0].contains(&name[..5]), "{name}: {said}");
+    }
+}

@@ -1,0 +1,218 @@
+//! Programs of this workspace, started as a user would, and asked over HTTP.
+//!
+//! Each runs with its log at `trace`. When it ends, the log is searched for every secret that the
+//! test has seen.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// The path of a program of this workspace, built if need be.
+pub fn build(package: &str) -> PathBuf {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", package])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{package} does not build");
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == package)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .unwrap_or_else(|| panic!("{package} has no program"))
+}
+
+/// A program that listens. It is killed, and its log searched, when this is dropped.
+pub struct Running {
+    child: Child,
+    pub url: String,
+    /// What it printed after the address, as far as it was there when the first request was made.
+    pub greeting: Arc<Mutex<String>>,
+    log: Option<JoinHandle<String>>,
+    secrets: Mutex<Vec<String>>,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Running {
+    /// Starts a program on a free port.
+    pub fn start(package: &str, variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(build(package))
+            .env_clear()
+            .env("LISTEN", "127.0.0.1:0")
+            .env("RUST_LOG", "trace")
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            let _ = stderr.read_to_string(&mut log);
+            log
+        });
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        let url = match first.trim().strip_prefix("listening on ") {
+            Some(url) => url.to_owned(),
+            None => panic!("{package} said {first:?} and {}", log.join().unwrap()),
+        };
+        let greeting = Arc::new(Mutex::new(String::new()));
+        let lines = Arc::clone(&greeting);
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let mut lines = lines.lock().unwrap();
+                lines.push_str(&line);
+                lines.push('\n');
+            }
+        });
+        Self {
+            child,
+            url,
+            greeting,
+            log: Some(log),
+            secrets: Mutex::default(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// Remembers a secret; it must not be in the log at the end.
+    pub fn secret(&self, secret: &str) {
+        self.secrets.lock().unwrap().push(secret.to_owned());
+    }
+
+    /// Sends a request; `headers` are `name: value`.
+    pub async fn send(&self, method: &str, path: &str, headers: &[String], body: &str) -> Answer {
+        let mut req = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url));
+        for header in headers {
+            let (name, value) = header.split_once(": ").unwrap();
+            req = req.header(name, value);
+        }
+        let req = req.body(Full::from(body.to_owned())).unwrap();
+        let (parts, body) = self.client.request(req).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    pub async fn get(&self, path: &str, headers: &[String]) -> Answer {
+        self.send("GET", path, headers, "").await
+    }
+
+    /// A form, as a browser posts it.
+    pub async fn post_form(&self, path: &str, headers: &[String], body: &str) -> Answer {
+        let mut headers = headers.to_vec();
+        headers.push("content-type: application/x-www-form-urlencoded".to_owned());
+        headers.push(format!("origin: {}", self.url));
+        self.send("POST", path, &headers, body).await
+    }
+
+    pub async fn post_json(&self, path: &str, headers: &[String], body: &Value) -> Answer {
+        let mut headers = headers.to_vec();
+        headers.push("content-type: application/json".to_owned());
+        self.send("POST", path, &headers, &body.to_string()).await
+    }
+
+    /// Runs a line in a shell.
+    pub fn shell(line: &str) -> String {
+        let output = Command::new("bash").args(["-c", line]).output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let log = self.log.take().unwrap().join().unwrap();
+        if std::thread::panicking() {
+            return;
+        }
+        assert!(!log.contains("panicked"), "{log}");
+        for secret in self.secrets.lock().unwrap().iter() {
+            assert!(secret.len() >= 8, "{secret:?} is found anywhere");
+            let line = log.lines().find(|line| line.contains(secret));
+            assert!(line.is_none(), "a secret was logged: {}", line.unwrap());
+        }
+    }
+}
+
+/// Runs a program that should not start; what it says, a line.
+pub fn refuses_to_start(package: &str, variables: &[(&str, &str)]) -> String {
+    let output = Command::new(build(package))
+        .env_clear()
+        .env("LISTEN", "127.0.0.1:0")
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "{variables:?}: it started");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).map(|value| value.to_str().unwrap());
+        value.unwrap_or_default()
+    }
+
+    /// A header to send the cookie back.
+    pub fn cookie(&self) -> String {
+        let cookie = self
+            .headers
+            .get(SET_COOKIE)
+            .unwrap_or_else(|| panic!("{self:?}"));
+        let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
+        format!("cookie: {cookie}")
+    }
+
+    /// The code of a problem, whose form is checked.
+    pub fn problem(&self) -> String {
+        assert_eq!(
+            self.headers[CONTENT_TYPE], "application/problem+json",
+            "{self:?}"
+        );
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        for member in ["type", "title", "code"] {
+            assert!(problem[member].is_string(), "{member} in {problem}");
+        }
+        problem["code"].as_str().unwrap().to_owned()
+    }
+}
