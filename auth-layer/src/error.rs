@@ -365,3 +365,33 @@ pub fn check_duration(option: &'static str, duration: Duration) -> Result<Durati
     }
     Ok(duration)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x_15_durations_that_cannot_be_meant_are_refused_and_the_option_is_named() {
+        let year = 365 * 24 * 60 * 60;
+        for (seconds, fine) in [(0, false), (1, true), (10 * year, true), (11 * year, false)] {
+            let checked = check_duration("lifetime", Duration::from_secs(seconds));
+            assert_eq!(checked.is_ok(), fine, "{seconds}");
+            if let Err(error) = checked {
+                assert_eq!(error.option(), "lifetime");
+                assert!(error.to_string().starts_with("`lifetime` must"), "{error}");
+            }
+        }
+        assert!(check_duration("lifetime", Duration::MAX).is_err());
+        assert!(check_duration("lifetime", Duration::from_nanos(1)).is_ok());
+    }
+
+    #[test]
+    fn the_log_learns_the_cause_and_the_client_does_not() {
+        let error = AuthError::unavailable("store_down")
+            .with_source("connection refused")
+            .with_scheme("session")
+            .with_scheme("any");
+        assert_eq!(error.to_string(), "session: store_down (temporarily_unavailable)");
+        assert_eq!(error.source().unwrap().to_string(), "connection refused");
+    }
+}

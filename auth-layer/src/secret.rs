@@ -78,3 +78,32 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], AuthError> {
     })?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x_13_secrets_of_any_length_compare_as_digests_of_one_length() {
+        let stored = SecretDigest::of("correct horse");
+        for (sent, same) in [
+            ("correct horse", true),
+            ("correct horsf", false),
+            ("correct hors", false),
+            ("correct horse ", false),
+            ("", false),
+        ] {
+            let sent = SecretDigest::of(sent);
+            assert_eq!(sent.as_bytes().len(), stored.as_bytes().len());
+            assert_eq!(sent == stored, same);
+            assert_eq!(bool::from(sent.ct_eq(&stored)), same);
+        }
+    }
+
+    #[test]
+    fn random_bytes_do_not_repeat() {
+        let some: std::collections::HashSet<[u8; 16]> =
+            (0..1000).map(|_| random_bytes().unwrap()).collect();
+        assert_eq!(some.len(), 1000);
+    }
+}
