@@ -74,6 +74,8 @@ impl CsrfPolicy {
             };
         }
         match (sent(&SEC_FETCH_SITE), sent(&ORIGIN)) {
+            // What nearly all requests are; the rules say the same.
+            (Some(site), _) if matches!(site.as_bytes(), b"same-origin" | b"none") => Cause::Own,
             (None, None) => Cause::Unknown,
             (None, Some(origin)) => self.judge_origin(origin.as_bytes(), uri, headers),
             _ if self.passes_rules(uri, headers) => Cause::Own,

@@ -8,23 +8,22 @@ use crate::SCHEME;
 use crate::backend::Touch;
 
 impl SessionHandle {
-    /// Whether [`finish`](Self::finish) has anything to do. Most requests only read.
+    /// Whether [`finish`](Self::finish) has anything to do. Most requests only read; and what went
+    /// with a server error is not saved, as with tower-sessions.
     pub(crate) fn must_finish(&self, status: StatusCode) -> bool {
-        self.must_save(status)
-            || self
-                .request()
-                .due_touch(self.request().config.now())
-                .is_some()
+        let request = self.request();
+        !status.is_server_error()
+            && (self.is_changed() || request.due_touch(request.config.now()).is_some())
     }
 
-    fn must_save(&self, status: StatusCode) -> bool {
-        let changed = self.inner.data.get().is_some_and(|data| data.is_modified());
-        changed && !status.is_server_error()
+    fn is_changed(&self) -> bool {
+        let data = self.inner.data.get();
+        data.is_some_and(tower_sessions_core::Session::is_modified)
     }
 
     /// Saves changed data, and notes that the session was used.
-    pub(crate) async fn finish(self, status: StatusCode) -> Result<(), AuthError> {
-        if self.must_save(status) {
+    pub(crate) async fn finish(self) -> Result<(), AuthError> {
+        if self.is_changed() {
             self.save().await?;
         }
         self.touch().await;

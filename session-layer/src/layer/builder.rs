@@ -25,7 +25,7 @@ use crate::{SessionLimits, SessionScheme, Sessions};
 /// | [`keep_on_login`](Self::keep_on_login) | nothing |
 /// | [`max_sessions`](Self::max_sessions) | no cap |
 /// | [`on_conflict`](Self::on_conflict) | [`ConflictPolicy::Agree`] |
-/// | [`events`](Self::events) | `tracing` |
+/// | [`events`](Self::events) | `tracing`, if that feature is on |
 /// | [`clock`](Self::clock) | the system's |
 /// | [`with_refusal`](Self::with_refusal) | problem details |
 ///

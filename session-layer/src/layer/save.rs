@@ -117,7 +117,7 @@ where
                     let res = ready!(future.poll(cx))?;
                     let handle = this.handle.as_ref();
                     if let Some(handle) = handle.filter(|handle| handle.must_finish(res.status())) {
-                        let future = Box::pin(handle.clone().finish(res.status()));
+                        let future = Box::pin(handle.clone().finish());
                         this.state.set(State::Save {
                             future,
                             res: Some(res),
