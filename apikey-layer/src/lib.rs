@@ -1,1 +1,15 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod key;
+mod owners;
+mod record;
+mod registry;
+mod scheme;
+mod store;
+
+pub use self::key::{ApiKey, InvalidKeyId, KeyFormat, KeyId, MalformedKey};
+pub use self::owners::{KeyOwners, OwnerAuthority, SharedKeyOwners};
+pub use self::record::{KeyRecord, Owner, PreviousSecret};
+pub use self::registry::{CreatedKey, KeyError, KeyRegistry, NewKey};
+pub use self::scheme::{ApiKeys, PresentedKey, SupersededKey, VerifyFuture};
+pub use self::store::{ApiKeyStore, Lookup, MemoryApiKeys, Rotated, Rotation, SharedApiKeyStore};

@@ -1,0 +1,323 @@
+//! Making, listing, rotating and revoking keys: [`KeyRegistry`].
+
+mod error;
+mod new_key;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_layer::{
+    AuthError, AuthErrorKind, ConfigError, Event, EventKind, Events, Identity, Needed, ScopeSet,
+    SharedClock, check_duration,
+};
+
+pub use self::error::KeyError;
+pub use self::new_key::{CreatedKey, NewKey};
+use crate::store::ApiKeyStore;
+use crate::{KeyFormat, KeyId, KeyRecord, Owner, Rotated, Rotation, SharedApiKeyStore};
+
+/// The longest that a replaced secret may stay good.
+const MAX_OVERLAP: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// How many keys one page of a list has at most.
+const MAX_PAGE: usize = 100;
+
+type Grantable = dyn Fn(&Identity) -> ScopeSet + Send + Sync;
+
+/// Lets users manage their own keys.
+///
+/// The owner of a key is the [`Identity`] that asks, and nothing that a client writes into a body
+/// can change that. Keys of others are answered as keys that do not exist. Keys cannot make,
+/// rotate or revoke keys: an identity of the scheme `api-key` is refused.
+///
+/// Cheap to clone.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use apikey_layer::{KeyFormat, KeyRegistry, MemoryApiKeys, NewKey};
+/// use auth_layer::Identity;
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let registry = KeyRegistry::new(KeyFormat::live("sk")?, Arc::new(MemoryApiKeys::new()));
+/// let ann = Identity::new("session", "ann");
+///
+/// let created = registry.create(&ann, NewKey::new("deployment")).await?;
+/// println!("keep it safe, it is shown this once: {}", created.key.expose());
+/// registry.revoke(&ann, created.key.id()).await?;
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct KeyRegistry {
+    format: KeyFormat,
+    store: SharedApiKeyStore,
+    clock: SharedClock,
+    events: Events,
+    grantable: Option<Arc<Grantable>>,
+}
+
+impl KeyRegistry {
+    /// Makes keys of `format` and keeps them in `store`.
+    #[must_use]
+    pub fn new(format: KeyFormat, store: impl Into<SharedApiKeyStore>) -> Self {
+        Self {
+            format,
+            store: store.into(),
+            clock: SharedClock::system(),
+            events: Events::default(),
+            grantable: None,
+        }
+    }
+
+    /// The clock. Default: the system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<SharedClock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// Where events go. Default: `tracing`, if that feature of auth-layer is on.
+    #[must_use]
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// Which scopes a principal may give to a key. Default: those of the identity itself.
+    #[must_use]
+    pub fn grantable_scopes(
+        mut self,
+        grantable: impl Fn(&Identity) -> ScopeSet + Send + Sync + 'static,
+    ) -> Self {
+        self.grantable = Some(Arc::new(grantable));
+        self
+    }
+
+    /// Makes a key that belongs to `owner`.
+    ///
+    /// # Errors
+    ///
+    /// Refuses scopes and roles that the owner has not, an impossible name or lifetime, and keys as
+    /// owners. Fails if the store cannot be written to.
+    pub async fn create(&self, owner: &Identity, new: NewKey) -> Result<CreatedKey, KeyError> {
+        refuse_keys(owner)?;
+        new.check()?;
+        self.check_authority(owner, &new)?;
+        let now = self.clock.now();
+        let expires_at = new.expires_in.map(|lifetime| now + lifetime);
+
+        // Ids are random: that one is taken is next to impossible, twice is a broken store.
+        for _ in 0..2 {
+            let key = self.format.generate().map_err(KeyError::Unavailable)?;
+            let mut record = KeyRecord::new(*key.id(), key.digest(), Owner::of(owner), now);
+            record.name.clone_from(&new.name);
+            record.scopes = new.scopes.clone();
+            record.roles.clone_from(&new.roles);
+            record.allowed_cidrs.clone_from(&new.allowed_cidrs);
+            record.expires_at = expires_at;
+            if self
+                .store
+                .insert(record.clone())
+                .await
+                .map_err(KeyError::Unavailable)?
+            {
+                self.record(EventKind::KeyCreated, owner, key.id(), None);
+                return Ok(CreatedKey { key, record });
+            }
+        }
+        Err(KeyError::Conflict)
+    }
+
+    /// At most `limit` (and at most 100) keys of `owner` in the order of their ids, those after
+    /// `after`; revoked and expired ones too.
+    ///
+    /// # Errors
+    ///
+    /// Refuses keys as owners. Fails if the store cannot be asked.
+    pub async fn list(
+        &self,
+        owner: &Identity,
+        after: Option<&KeyId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<KeyRecord>>, KeyError> {
+        refuse_keys(owner)?;
+        let (owner, limit) = (Owner::of(owner), limit.min(MAX_PAGE));
+        self.store
+            .list(&owner, after, limit)
+            .await
+            .map_err(KeyError::Unavailable)
+    }
+
+    /// One key of `owner`.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotFound`] for a key that does not exist or belongs to somebody else. Refuses
+    /// keys as owners. Fails if the store cannot be asked.
+    pub async fn get(&self, owner: &Identity, id: &KeyId) -> Result<Arc<KeyRecord>, KeyError> {
+        refuse_keys(owner)?;
+        let found = self.store.find(id).await.map_err(KeyError::Unavailable)?;
+        found
+            .filter(|record| record.owner == Owner::of(owner))
+            .ok_or(KeyError::NotFound)
+    }
+
+    /// Gives a key a new secret. Its id stays; the old secret is good for `overlap` yet, which may
+    /// be zero. A secret that an earlier rotation left good ends at once.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotFound`] for a key that does not exist or belongs to somebody else;
+    /// [`KeyError::Conflict`] if it is revoked, expired, or was rotated at the same time. Refuses an
+    /// overlap above 90 days, and keys as owners. Fails if the store cannot be written to.
+    pub async fn rotate(
+        &self,
+        owner: &Identity,
+        id: &KeyId,
+        overlap: Duration,
+    ) -> Result<CreatedKey, KeyError> {
+        if overlap > MAX_OVERLAP {
+            let problem = "must be at most 90 days";
+            return Err(KeyError::Invalid(ConfigError::new("overlap", problem)));
+        }
+        let record = self.get(owner, id).await?;
+        let now = self.clock.now();
+        if record.revoked_at.is_some() || record.expires_at.is_some_and(|end| now >= end) {
+            return Err(KeyError::Conflict);
+        }
+        let key = self
+            .format
+            .generate_for(*id)
+            .map_err(KeyError::Unavailable)?;
+        let rotation = Rotation::new(record.digest, key.digest(), now + overlap);
+        let rotated = self.store.rotate(id, &rotation).await;
+        match rotated.map_err(KeyError::Unavailable)? {
+            Rotated::Done => {}
+            Rotated::NotFound => return Err(KeyError::NotFound),
+            Rotated::Changed | Rotated::Revoked => return Err(KeyError::Conflict),
+        }
+        self.record(EventKind::KeyRotated, owner, id, None);
+        let record = self.get(owner, id).await?;
+        Ok(CreatedKey {
+            key,
+            record: KeyRecord::clone(&record),
+        })
+    }
+
+    /// Revokes a key for good, with every secret it has. Revoking it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotFound`] for a key that does not exist or belongs to somebody else. Refuses
+    /// keys as owners. Fails if the store cannot be written to.
+    pub async fn revoke(&self, owner: &Identity, id: &KeyId) -> Result<(), KeyError> {
+        let record = self.get(owner, id).await?;
+        let now = self.clock.now();
+        if !self
+            .store
+            .revoke(id, now)
+            .await
+            .map_err(KeyError::Unavailable)?
+        {
+            return Err(KeyError::NotFound);
+        }
+        if record.revoked_at.is_none() {
+            self.record(EventKind::Revoked, owner, id, Some("key"));
+        }
+        Ok(())
+    }
+
+    /// Switches a key off, or on again.
+    ///
+    /// # Errors
+    ///
+    /// As [`revoke`](Self::revoke).
+    pub async fn set_disabled(
+        &self,
+        owner: &Identity,
+        id: &KeyId,
+        disabled: bool,
+    ) -> Result<(), KeyError> {
+        self.get(owner, id).await?;
+        let changed = self.store.set_disabled(id, disabled).await;
+        if changed.map_err(KeyError::Unavailable)? {
+            Ok(())
+        } else {
+            Err(KeyError::NotFound)
+        }
+    }
+
+    /// Revokes every key of an owner: for when a user is disabled, or changes the password and wants
+    /// everything ended. For the program itself; nobody's identity is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be written to.
+    pub async fn revoke_all(&self, owner: &Owner) -> Result<usize, KeyError> {
+        let revoked = self.store.revoke_owned_by(owner, self.clock.now()).await;
+        let revoked = revoked.map_err(KeyError::Unavailable)?;
+        if revoked > 0 {
+            self.events.record(
+                &Event::new(EventKind::Revoked)
+                    .with_scheme("api-key")
+                    .with_reason("all_keys")
+                    .with_claimed_subject(&owner.subject),
+            );
+        }
+        Ok(revoked)
+    }
+
+    fn check_authority(&self, owner: &Identity, new: &NewKey) -> Result<(), KeyError> {
+        let held = match &self.grantable {
+            Some(grantable) => &grantable(owner),
+            None => owner.scopes(),
+        };
+        if !held.is_superset(&new.scopes) {
+            let mut needed = Needed::default();
+            needed.scopes = new.scopes.clone();
+            let error = AuthError::new(AuthErrorKind::InsufficientScope, "key_exceeds_owner");
+            return Err(KeyError::Refused(error.with_needed(needed)));
+        }
+        if !new.roles.iter().all(|role| owner.has_role(role)) {
+            let error = AuthError::new(AuthErrorKind::Forbidden, "key_exceeds_owner");
+            return Err(KeyError::Refused(error));
+        }
+        Ok(())
+    }
+
+    fn record(&self, kind: EventKind, owner: &Identity, id: &KeyId, reason: Option<&'static str>) {
+        // The event is about a key, whatever the owner was authenticated by.
+        let mut event = Event::new(kind)
+            .with_identity(owner)
+            .with_scheme("api-key")
+            .with_object_id(id.as_str());
+        event.reason = reason;
+        self.events.record(&event);
+    }
+}
+
+/// A key that could make keys would outlive its own revocation.
+fn refuse_keys(owner: &Identity) -> Result<(), KeyError> {
+    if owner.scheme() == "api-key" || owner.key_id().is_some() {
+        let error = AuthError::new(AuthErrorKind::Forbidden, "keys_manage_no_keys");
+        return Err(KeyError::Refused(error));
+    }
+    Ok(())
+}
+
+/// Refuses what cannot be meant: no time at all, or ages.
+fn check_lifetime(lifetime: Option<Duration>) -> Result<(), ConfigError> {
+    lifetime.map_or(Ok(()), |lifetime| {
+        check_duration("expires_in", lifetime).map(drop)
+    })
+}
+
+impl fmt::Debug for KeyRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyRegistry")
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,237 @@
+//! The scheme: a header of its own, or `Authorization: Bearer`.
+
+mod presented;
+mod verify;
+
+use std::fmt;
+use std::sync::Arc;
+
+use auth_layer::{
+    AuthError, AuthErrorKind, AuthLayer, Challenge, Challenges, ConfigError, Events, Scheme,
+    SharedClock, authorization,
+};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+pub use self::presented::PresentedKey;
+pub use self::verify::{SupersededKey, VerifyFuture};
+use crate::{KeyFormat, SharedApiKeyStore, SharedKeyOwners};
+
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// API keys.
+///
+/// A key is taken from `X-API-Key`, or from `Authorization: Bearer` if it starts with the prefix of
+/// the format; other Bearer tokens are left to other schemes. Never from the query, which ends up
+/// in logs and in `Referer`.
+///
+/// # How it decides
+///
+/// 1. Two `X-API-Key` headers, or different keys in both places: 400.
+/// 2. Something that is not a key of this format, by prefix, length and checksum: 401, and no store
+///    was asked and nothing hashed.
+/// 3. The record is looked up by the public id. Its digest, its previous one, or a made-up one is
+///    compared in constant time.
+/// 4. Unknown, wrong, revoked, disabled, expired, from a wrong address: one and the same 401. The
+///    event says which.
+/// 5. The owner is asked for, if [`owners`](Self::owners) is set: scopes and roles of the key are cut
+///    down to what the owner has, and the keys of an owner who is gone are refused.
+///
+/// The identity has the scheme `api-key`, the owner's subject, issuer and tenant, and the
+/// [`key_id`](auth_layer::Identity::key_id). It has no factors and no `auth_time`: nobody is
+/// present, so a key meets no guard that asks for proof or freshness.
+///
+/// # Challenge
+///
+/// HTTP registers no scheme for API keys, and a 401 needs a challenge (RFC 9110 section 11.6.1), so
+/// it is `ApiKey realm="api", header="X-API-Key"`. It says nothing of what was wrong.
+///
+/// Cheap to clone; see the [crate's documentation](crate) for an example.
+#[derive(Clone)]
+pub struct ApiKeys {
+    inner: Arc<Inner>,
+}
+
+#[derive(Clone)]
+struct Inner {
+    format: KeyFormat,
+    store: SharedApiKeyStore,
+    owners: Option<SharedKeyOwners>,
+    header: HeaderName,
+    bearer: bool,
+    realm: Box<str>,
+    challenge: Challenges,
+    clock: SharedClock,
+    events: Events,
+}
+
+impl ApiKeys {
+    /// Accepts keys of `format` that are kept in `store`.
+    #[must_use]
+    pub fn new(format: KeyFormat, store: impl Into<SharedApiKeyStore>) -> Self {
+        let inner = Inner {
+            format,
+            store: store.into(),
+            owners: None,
+            header: X_API_KEY,
+            bearer: true,
+            realm: Box::from("api"),
+            challenge: Challenges::none(),
+            clock: SharedClock::system(),
+            events: Events::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+        .change(|_| {})
+    }
+
+    /// The header that carries keys. Default: `X-API-Key`.
+    ///
+    /// # Errors
+    ///
+    /// Refuses `Authorization` and `Cookie`, which belong to others.
+    pub fn header(self, header: HeaderName) -> Result<Self, ConfigError> {
+        if header == AUTHORIZATION || header == COOKIE {
+            return Err(ConfigError::new("header", "must be one of its own"));
+        }
+        Ok(self.change(|inner| inner.header = header))
+    }
+
+    /// Does not look at `Authorization` at all.
+    #[must_use]
+    pub fn header_only(self) -> Self {
+        self.change(|inner| inner.bearer = false)
+    }
+
+    /// Asks, for every request, what the owner of the key may do now.
+    #[must_use]
+    pub fn owners(self, owners: impl Into<SharedKeyOwners>) -> Self {
+        let owners = owners.into();
+        self.change(|inner| inner.owners = Some(owners))
+    }
+
+    /// The realm of the challenge. Default: `api`.
+    #[must_use]
+    pub fn realm(self, realm: impl Into<Box<str>>) -> Self {
+        let realm = realm.into();
+        self.change(|inner| inner.realm = realm)
+    }
+
+    /// The clock that expiry is judged by. Default: the system's.
+    #[must_use]
+    pub fn clock(self, clock: impl Into<SharedClock>) -> Self {
+        let clock = clock.into();
+        self.change(|inner| inner.clock = clock)
+    }
+
+    /// Where it is told that a replaced secret was used. Default: `tracing`, if that feature of
+    /// auth-layer is on. The layer records everything else.
+    #[must_use]
+    pub fn events(self, events: Events) -> Self {
+        self.change(|inner| inner.events = events)
+    }
+
+    /// A layer with this scheme alone.
+    pub fn into_layer(self) -> AuthLayer<Self> {
+        AuthLayer::new(self)
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        let inner = Arc::make_mut(&mut self.inner);
+        change(inner);
+        inner.challenge = Challenge::new("ApiKey")
+            .param("realm", &inner.realm)
+            .param("header", &canonical(&inner.header))
+            .into();
+        self
+    }
+}
+
+/// `x-api-key` as people write it.
+fn canonical(header: &HeaderName) -> String {
+    let words = header.as_str().split('-').map(|word| match word {
+        "api" => "API".to_owned(),
+        _ => {
+            let mut chars = word.chars();
+            let first = chars.next().map(|first| first.to_ascii_uppercase());
+            first.into_iter().chain(chars).collect()
+        }
+    });
+    words.collect::<Vec<_>>().join("-")
+}
+
+impl Inner {
+    /// The one value of the key header.
+    fn in_header<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, AuthError> {
+        let mut values = headers.get_all(&self.header).iter();
+        match (values.next(), values.next()) {
+            (found, None) => Ok(found),
+            _ => Err(ambiguous("several_api_key_headers")),
+        }
+    }
+
+    /// A Bearer token with our prefix.
+    fn in_authorization<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+        authorization(headers, "Bearer")
+            .filter(|token| self.bearer && token.starts_with(self.format.prefix().as_bytes()))
+    }
+}
+
+fn ambiguous(reason: &'static str) -> AuthError {
+    AuthError::new(AuthErrorKind::InvalidRequest, reason)
+}
+
+impl Scheme for ApiKeys {
+    type Credential = PresentedKey;
+    type Future = VerifyFuture;
+
+    fn name(&self) -> &'static str {
+        "api-key"
+    }
+
+    fn extract(&self, parts: &Parts) -> Result<Option<PresentedKey>, AuthError> {
+        let own = self.inner.in_header(&parts.headers)?;
+        let bearer = self.inner.in_authorization(&parts.headers);
+        let (text, value) = match (own, bearer) {
+            (None, None) => return Ok(None),
+            (Some(value), Some(token)) if value.as_bytes().trim_ascii() != token => {
+                return Err(ambiguous("different_api_keys"));
+            }
+            (Some(value), _) => (value.as_bytes().trim_ascii(), Some(value)),
+            (None, Some(token)) => (token, parts.headers.get(AUTHORIZATION)),
+        };
+        let id =
+            self.inner.format.parse(text).map_err(|malformed| {
+                AuthError::malformed(malformed.reason()).with_source(malformed)
+            })?;
+        Ok(value.map(|value| PresentedKey::new(id, value.clone(), text.len(), parts)))
+    }
+
+    fn verify(&self, credential: PresentedKey) -> VerifyFuture {
+        verify::start(&self.inner, credential)
+    }
+
+    fn challenge(&self, _error: Option<&AuthError>) -> Challenges {
+        self.inner.challenge.clone()
+    }
+
+    fn conceal(&self, headers: &mut HeaderMap) {
+        let is_ours = self.inner.in_authorization(headers).is_some();
+        for (name, value) in headers.iter_mut() {
+            if *name == self.inner.header || (is_ours && *name == AUTHORIZATION) {
+                value.set_sensitive(true);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKeys")
+            .field("format", &self.inner.format)
+            .field("header", &self.inner.header)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,216 @@
+//! From a key to an identity: at once where the store answers at once.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use auth_layer::{
+    AuthError, AuthErrorKind, Event, EventKind, Identity, IdentityBuilder, SecretDigest,
+};
+
+use super::{Inner, PresentedKey};
+use crate::store::{ApiKeyStore, Lookup};
+use crate::{KeyRecord, SharedKeyOwners};
+
+/// Marks the [`Identity`] of a key whose secret was replaced and is good for a while yet: its owner
+/// should change to the new one.
+///
+/// ```
+/// # use auth_layer::Identity;
+/// # let identity = Identity::new("api-key", "robot");
+/// if let Some(superseded) = identity.extra::<apikey_layer::SupersededKey>() {
+///     println!("good until {:?}", superseded.valid_until());
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SupersededKey {
+    valid_until: SystemTime,
+}
+
+impl SupersededKey {
+    /// The first moment at which the old secret is no longer good.
+    pub fn valid_until(&self) -> SystemTime {
+        self.valid_until
+    }
+}
+
+/// Verifies one key. Ready at once if the store answers at once and no owner is asked for.
+#[must_use = "futures do nothing unless polled"]
+pub struct VerifyFuture {
+    state: State,
+}
+
+enum State {
+    Ready(Option<Result<Identity, AuthError>>),
+    Waiting(Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>),
+}
+
+/// A good key: its record, and until when if its secret has been replaced.
+struct Good {
+    record: Arc<KeyRecord>,
+    superseded: Option<SupersededKey>,
+}
+
+pub(super) fn start(inner: &Arc<Inner>, key: PresentedKey) -> VerifyFuture {
+    let found = match inner.store.find_now(&key.id) {
+        Lookup::Found(record) => Some(record),
+        Lookup::Missing => None,
+        Lookup::Wait => {
+            let waiting = Box::pin(Arc::clone(inner).look_up(key));
+            return VerifyFuture {
+                state: State::Waiting(waiting),
+            };
+        }
+    };
+    let state = match (inner.judge(&key, found), &inner.owners) {
+        (Ok(good), Some(owners)) => State::Waiting(Box::pin(good.cut_down(owners.clone()))),
+        (Ok(good), None) => State::Ready(Some(Ok(good.identity()))),
+        (Err(error), _) => State::Ready(Some(Err(error))),
+    };
+    VerifyFuture { state }
+}
+
+impl Inner {
+    async fn look_up(self: Arc<Self>, key: PresentedKey) -> Result<Identity, AuthError> {
+        let found = self.store.find(&key.id).await.map_err(could_not_ask)?;
+        let good = self.judge(&key, found)?;
+        match &self.owners {
+            Some(owners) => good.cut_down(owners.clone()).await,
+            None => Ok(good.identity()),
+        }
+    }
+
+    /// The comparison comes first and is always made: how long a refusal takes tells nothing of a
+    /// key that somebody only guessed.
+    fn judge(&self, key: &PresentedKey, found: Option<Arc<KeyRecord>>) -> Result<Good, AuthError> {
+        const NO_DIGEST: SecretDigest = SecretDigest::from_bytes([0; 32]);
+
+        let record = found.as_deref();
+        let previous = record.and_then(|record| record.previous);
+        let sent = key.digest();
+        let current = sent == record.map_or(NO_DIGEST, |record| record.digest);
+        let old = sent == previous.map_or(NO_DIGEST, |previous| previous.digest);
+
+        let Some(record) = found else {
+            return Err(AuthError::invalid("unknown_key"));
+        };
+        let now = self.clock.now();
+        let superseded = match previous {
+            _ if current => None,
+            Some(previous) if old && now < previous.valid_until => Some(SupersededKey {
+                valid_until: previous.valid_until,
+            }),
+            Some(_) if old => return Err(expired("replaced_secret")),
+            _ => return Err(AuthError::invalid("wrong_secret")),
+        };
+        check(&record, key, now)?;
+        if superseded.is_some() {
+            self.events.record(
+                &Event::new(EventKind::KeyRotated)
+                    .with_scheme("api-key")
+                    .with_reason("replaced_secret_used")
+                    .with_claimed_subject(&record.owner.subject)
+                    .with_object_id(record.id.as_str()),
+            );
+        }
+        Ok(Good { record, superseded })
+    }
+}
+
+/// Everything but the secret.
+fn check(record: &KeyRecord, key: &PresentedKey, now: SystemTime) -> Result<(), AuthError> {
+    let revoked = |reason| Err(AuthError::new(AuthErrorKind::Revoked, reason));
+    if record.revoked_at.is_some() {
+        return revoked("key_revoked");
+    }
+    if record.disabled {
+        return revoked("key_disabled");
+    }
+    if record.expires_at.is_some_and(|end| now >= end) {
+        return Err(expired("key_expired"));
+    }
+    if !record.allowed_cidrs.is_empty() {
+        // An address that is not known is in no network.
+        let address = key
+            .address
+            .ok_or_else(|| AuthError::invalid("address_unknown"))?;
+        let mut networks = record.allowed_cidrs.iter();
+        if !networks.any(|network| network.contains(&address)) {
+            return Err(AuthError::invalid("address_not_allowed"));
+        }
+    }
+    Ok(())
+}
+
+fn expired(reason: &'static str) -> AuthError {
+    AuthError::new(AuthErrorKind::Expired, reason)
+}
+
+impl Good {
+    /// Who it is, and with what the record says.
+    fn identity(&self) -> Identity {
+        let record = &*self.record;
+        self.principal()
+            .scopes(record.scopes.clone())
+            .roles(record.roles.iter().map(String::as_str))
+            .build()
+    }
+
+    fn principal(&self) -> IdentityBuilder {
+        let record = &*self.record;
+        let mut identity =
+            Identity::builder("api-key", record.owner.subject.as_str()).key_id(record.id.as_str());
+        if let Some(issuer) = &record.owner.issuer {
+            identity = identity.issuer(issuer.as_str());
+        }
+        if let Some(tenant) = &record.owner.tenant {
+            identity = identity.tenant(tenant.as_str());
+        }
+        if let Some(end) = record.expires_at {
+            identity = identity.expires_at(end);
+        }
+        match self.superseded {
+            Some(superseded) => identity.extra(superseded),
+            None => identity,
+        }
+    }
+
+    async fn cut_down(self, owners: SharedKeyOwners) -> Result<Identity, AuthError> {
+        let authority = owners.authority(&self.record.owner).await;
+        let Some(authority) = authority.map_err(could_not_ask)? else {
+            return Err(AuthError::new(AuthErrorKind::Revoked, "owner_gone"));
+        };
+        Ok(self
+            .principal()
+            .scopes(authority.scopes_of(&self.record))
+            .roles(authority.roles_of(&self.record))
+            .build())
+    }
+}
+
+/// Whatever a store fails with, it is not the key's fault.
+fn could_not_ask(error: AuthError) -> AuthError {
+    if error.kind() == AuthErrorKind::Unavailable {
+        return error;
+    }
+    AuthError::unavailable("could_not_check").with_source(error)
+}
+
+impl Future for VerifyFuture {
+    type Output = Result<Identity, AuthError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.state {
+            State::Ready(result) => Poll::Ready(result.take().expect("polled after completion")),
+            State::Waiting(future) => future.as_mut().poll(cx),
+        }
+    }
+}
+
+impl fmt::Debug for VerifyFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,162 @@
+//! Where keys are kept: [`ApiKeyStore`].
+
+mod memory;
+mod shared;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use auth_layer::{AuthError, SecretDigest};
+
+pub use self::memory::MemoryApiKeys;
+pub use self::shared::SharedApiKeyStore;
+use crate::{KeyId, KeyRecord, Owner};
+
+/// Where API keys are kept.
+///
+/// Implement it with plain `async fn`s. A store never sees a key: it keeps digests and is asked by
+/// public id; comparing is done by the scheme, in constant time.
+///
+/// # Contract
+///
+/// - `find` returns expired, disabled and revoked records too; the scheme tells them apart.
+/// - Each verb is atomic, also against the same verb at the same time from another process.
+/// - `insert` never overwrites.
+/// - `rotate` succeeds only while the current digest is the one it names and the key is not
+///   revoked; of several at once, one succeeds.
+/// - A revocation is for good, and keeps the time of the first.
+/// - A change that returned `Ok` is seen by every later `find`.
+/// - An error means "could not ask". It is never read as "no such key": the request is answered 503.
+pub trait ApiKeyStore: Send + Sync + 'static {
+    /// The answer of [`find`](Self::find), if it can be given without waiting.
+    fn find_now(&self, id: &KeyId) -> Lookup {
+        let _ = id;
+        Lookup::Wait
+    }
+
+    /// Looks a key up by its public id.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be asked or holds a record that it cannot read.
+    fn find(
+        &self,
+        id: &KeyId,
+    ) -> impl Future<Output = Result<Option<Arc<KeyRecord>>, AuthError>> + Send;
+
+    /// Keeps a new key; false if its id is taken, and then nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be written to.
+    fn insert(&self, record: KeyRecord) -> impl Future<Output = Result<bool, AuthError>> + Send;
+
+    /// Gives a key a new secret, the old one being good for a while yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be written to; then nothing is changed.
+    fn rotate(
+        &self,
+        id: &KeyId,
+        rotation: &Rotation,
+    ) -> impl Future<Output = Result<Rotated, AuthError>> + Send;
+
+    /// Revokes a key, with every secret it has; false if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be written to; then nothing is revoked.
+    fn revoke(
+        &self,
+        id: &KeyId,
+        at: SystemTime,
+    ) -> impl Future<Output = Result<bool, AuthError>> + Send;
+
+    /// Revokes every key of an owner; says how many were not revoked before.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be written to. Some keys may be revoked then; ask again.
+    fn revoke_owned_by(
+        &self,
+        owner: &Owner,
+        at: SystemTime,
+    ) -> impl Future<Output = Result<usize, AuthError>> + Send;
+
+    /// Switches a key off or on; false if there is no such key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be written to; then nothing is changed.
+    fn set_disabled(
+        &self,
+        id: &KeyId,
+        disabled: bool,
+    ) -> impl Future<Output = Result<bool, AuthError>> + Send;
+
+    /// At most `limit` keys of an owner, in the order of their ids, those after `after`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be asked.
+    fn list(
+        &self,
+        owner: &Owner,
+        after: Option<&KeyId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Arc<KeyRecord>>, AuthError>> + Send;
+}
+
+/// What a store can say of a key without waiting. There is no fourth case.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// This is its record.
+    Found(Arc<KeyRecord>),
+    /// There is no such key.
+    Missing,
+    /// Ask [`find`](ApiKeyStore::find).
+    Wait,
+}
+
+/// A new secret for a key.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Rotation {
+    /// The digest that the key must have now.
+    pub replaces: SecretDigest,
+    /// The digest that it gets.
+    pub digest: SecretDigest,
+    /// The first moment at which the replaced secret is no longer good.
+    pub previous_valid_until: SystemTime,
+}
+
+impl Rotation {
+    /// A rotation.
+    #[must_use]
+    pub const fn new(
+        replaces: SecretDigest,
+        digest: SecretDigest,
+        previous_valid_until: SystemTime,
+    ) -> Self {
+        Self {
+            replaces,
+            digest,
+            previous_valid_until,
+        }
+    }
+}
+
+/// What became of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rotated {
+    /// The key has another secret than the rotation named: somebody else was first.
+    Changed,
+    /// Done.
+    Done,
+    /// There is no such key.
+    NotFound,
+    /// The key is revoked.
+    Revoked,
+}
