@@ -56,7 +56,10 @@ async fn ses_10_a_refresh_does_not_move_the_absolute_end() {
     browser.log_in("alice").await;
     for seconds in (0..ABSOLUTE).step_by(1_500) {
         app.clock.set(seconds);
-        browser.send("POST", "/refresh?alice").await;
+        let res = browser.send("POST", "/refresh?alice").await;
+        let left = (ABSOLUTE - seconds).min(IDLE);
+        let max_age = set_cookies(&res)[0].max_age().unwrap().whole_seconds();
+        assert_eq!(max_age, i64::try_from(left).unwrap(), "after {seconds}");
         assert_eq!(browser.who().await, "alice", "after {seconds}");
     }
     app.clock.set(ABSOLUTE);
