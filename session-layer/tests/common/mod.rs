@@ -243,6 +243,8 @@ async fn handle(req: &Request<()>) -> Result<Response<Bytes>, AuthError> {
             format!("{:?}", data.save().await.is_ok())
         }
         (_, "/remove") => {
+            data.get_value("loaded").await.unwrap();
+            wait.await;
             data.remove_value(key).await.unwrap();
             String::new()
         }
