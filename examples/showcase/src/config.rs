@@ -14,6 +14,8 @@ use auth_layer::{
 use jwt_layer::{Algorithm, KeySet, VerificationPolicy, VerifyingKey};
 use session_layer::SessionLimits;
 
+use crate::duration;
+
 /// Variables of features that this build does not have. To ignore one would be to pretend: somebody
 /// who sets `REDIS_URL` does not want sessions in memory.
 const NOT_AVAILABLE: [&str; 6] = [
@@ -296,23 +298,9 @@ fn public_url(url: &str) -> Result<Origin, WrongVariable> {
 }
 
 fn parse_duration(name: &'static str, value: &str) -> Result<Duration, WrongVariable> {
-    let wrong = || WrongVariable::new(name, "is not a duration like 30s, 10m, 12h or 30d");
-    let unit = value.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        _ => return Err(wrong()),
-    };
-    let digits = &value[..value.len() - 1];
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    let seconds = number.checked_mul(seconds).ok_or_else(wrong)?;
-    check_duration(name, Duration::from_secs(seconds))
-        .map_err(|error: ConfigError| WrongVariable::new(name, error))
+    let duration = duration::parse(value)
+        .ok_or_else(|| WrongVariable::new(name, "is not a duration like 30s, 10m, 12h or 30d"))?;
+    check_duration(name, duration).map_err(|error: ConfigError| WrongVariable::new(name, error))
 }
 
 #[cfg(test)]
@@ -341,15 +329,8 @@ mod tests {
             ("PUBLIC_URL", "https://example.com/path"),
             ("PUBLIC_URL", "example.com"),
             ("ACCESS_TTL", "0s"),
-            ("ACCESS_TTL", "-1s"),
             ("ACCESS_TTL", "10"),
-            ("ACCESS_TTL", "10y"),
-            ("ACCESS_TTL", "1e3s"),
-            ("ACCESS_TTL", "NaNs"),
-            ("ACCESS_TTL", "99999999999999999999s"),
             ("ACCESS_TTL", "9999999999999999d"),
-            ("ACCESS_TTL", "s"),
-            ("ACCESS_TTL", "1ü"),
             ("SESSION_IDLE", "13h"),
             ("SESSION_IDLE", "0m"),
             ("SESSION_ABSOLUTE", "0d"),

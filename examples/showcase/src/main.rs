@@ -7,6 +7,7 @@
 )]
 
 mod config;
+mod duration;
 mod problem;
 mod routes;
 mod schemes;

@@ -2,9 +2,10 @@
 
 use std::error::Error;
 
-use auth_layer::AuthLayer;
+use apikey_layer::{ApiKeys, KeyFormat, SharedKeyOwners};
 use auth_layer::basic::Basic;
 use auth_layer::digest::{Algorithm, Digest};
+use auth_layer::{AuthLayer, ConfigError};
 use jwt_layer::Jwt;
 use login::password::PasswordLogin;
 use session_layer::{MemorySessionBackend, SessionLayer};
@@ -30,22 +31,32 @@ pub(crate) fn sessions(
     Ok(builder.build()?)
 }
 
-/// Bearer tokens and Basic, in one layer. Whatever else is in `Authorization` is 401.
+/// Keys look like `showcase_live_…`, so that scanners find those that leak.
+pub(crate) fn key_format() -> Result<KeyFormat, ConfigError> {
+    KeyFormat::live("showcase")
+}
+
+/// Bearer tokens, API keys and Basic, in one layer. Whatever else is in `Authorization` is 401.
 pub(crate) fn credentials(
     state: &AppState,
     settings: &Settings,
-) -> Result<AuthLayer<(Jwt, Basic<PasswordLogin>)>, Box<dyn Error>> {
+) -> Result<AuthLayer<(Jwt, ApiKeys, Basic<PasswordLogin>)>, Box<dyn Error>> {
     let mut jwt = Jwt::new(
         state.issuer.policy().build()?,
         state.issuer.verifying_keys(),
     )
     .revocations(state.revocations.clone())
-    .realm(REALM);
+    .realm(REALM)
+    .leave_prefix(key_format()?.prefix());
     if let Some(trusted) = settings.trusted_issuer.clone() {
         jwt = jwt.trust(trusted.policy, trusted.keys)?;
     }
+    let api_keys = ApiKeys::new(key_format()?, state.key_store.clone())
+        .owners(SharedKeyOwners::new(state.users.clone()))
+        .realm(REALM)
+        .events(state.events.clone());
     let basic = Basic::new(REALM, state.login.clone());
-    Ok(AuthLayer::new((jwt, basic))
+    Ok(AuthLayer::new((jwt, api_keys, basic))
         .refuse_unclaimed()
         .events(state.events.clone()))
 }

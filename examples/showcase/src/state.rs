@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use apikey_layer::{KeyRegistry, MemoryApiKeys, SharedApiKeyStore};
 use auth_layer::{Events, MetricsSink};
 use jwt_layer::{Issuer, MemoryRevocations, SharedRevocations, SigningKey};
 use login::password::PasswordLogin;
@@ -10,6 +11,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use crate::config::{Settings, WrongVariable};
 use crate::users::Users;
+use crate::{schemes, users};
 
 /// The application's state. Everything in it is shared and cheap to clone.
 #[derive(Clone)]
@@ -18,6 +20,8 @@ pub(crate) struct AppState {
     pub(crate) login: PasswordLogin,
     pub(crate) issuer: Issuer,
     pub(crate) revocations: SharedRevocations,
+    pub(crate) api_keys: KeyRegistry,
+    pub(crate) key_store: SharedApiKeyStore,
     pub(crate) events: Events,
     pub(crate) metrics: PrometheusHandle,
 }
@@ -40,12 +44,22 @@ impl AppState {
             .build()
             .map_err(|error| WrongVariable::new("ACCESS_TTL", error))?;
 
+        let events = Events::default().and(MetricsSink::new());
+        let key_store = SharedApiKeyStore::new(MemoryApiKeys::new());
+        let api_keys = KeyRegistry::new(schemes::key_format()?, key_store.clone())
+            .events(events.clone())
+            // Any scope of this service may be asked for. A key has those that its owner has, at
+            // the moment of its use.
+            .grantable_scopes(|_| users::all_scopes());
+
         Ok(Self {
             users,
             login,
             issuer,
             revocations: SharedRevocations::new(MemoryRevocations::new()),
-            events: Events::default().and(MetricsSink::new()),
+            api_keys,
+            key_store,
+            events,
             metrics: PrometheusBuilder::new().install_recorder()?,
         })
     }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use apikey_layer::{KeyOwners, Owner, OwnerAuthority};
 use auth_layer::digest::{Algorithm, DigestRecord, MemoryDigestStore};
-use auth_layer::{Identity, ScopeSet};
+use auth_layer::{AuthError, Identity, ScopeSet};
 use login::password::{MemoryUserStore, NewPasswordError, PasswordLogin, UserRecord};
 
 /// The realm of Basic and Digest.
@@ -31,6 +32,13 @@ const DEMO_USERS: [DemoUser; 2] = [
         scopes: "",
     },
 ];
+
+/// Every scope that there is here.
+pub(crate) fn all_scopes() -> ScopeSet {
+    DEMO_USERS
+        .iter()
+        .fold(ScopeSet::new(), |all, user| all.union(&user.scopes()))
+}
 
 impl DemoUser {
     fn scopes(&self) -> ScopeSet {
@@ -107,5 +115,16 @@ impl Users {
             .scopes(user.scopes())
             .roles(user.role)
             .build()
+    }
+}
+
+/// What the owner of an API key may do now.
+impl KeyOwners for Users {
+    async fn authority(&self, owner: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
+        let is_ours = owner.issuer.as_deref() == Some(&*self.issuer);
+        let user = DEMO_USERS
+            .iter()
+            .find(|user| is_ours && user.subject == owner.subject);
+        Ok(user.map(|user| OwnerAuthority::new(user.scopes(), user.role)))
     }
 }

@@ -1,6 +1,7 @@
 //! The routes, a file for each group.
 
 mod account;
+mod api_keys;
 mod health;
 mod identity;
 mod legacy;
@@ -16,7 +17,7 @@ use auth_layer::{ClientAddressLayer, StripIdentityHeaders};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{Extensions, HeaderValue};
+use axum::http::{Extensions, HeaderValue, Request};
 use axum::middleware::from_fn;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,11 +37,12 @@ pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dy
     let credentials = schemes::credentials(&state, settings)?;
     let digest = schemes::digest(&state)?;
 
-    // Any identity: session, Bearer token, Basic.
+    // Any identity: session, Bearer token, API key, Basic.
     let for_all = Router::new()
         .merge(identity::routes())
         .merge(sessions::routes())
         .merge(account::routes())
+        .merge(api_keys::routes(&settings.jwt_issuer))
         .merge(page::routes())
         .layer(credentials);
 
@@ -71,7 +73,7 @@ pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dy
                     peer,
                 ))
                 .layer(DefaultBodyLimit::max(MAX_BODY))
-                .layer(TraceLayer::new_for_http())
+                .layer(TraceLayer::new_for_http().make_span_with(span))
                 .layer(from_fn(problem::uniform))
                 .layer(CatchPanicLayer::new()),
         );
@@ -81,4 +83,9 @@ pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dy
 fn peer(extensions: &Extensions) -> Option<IpAddr> {
     let ConnectInfo(address) = extensions.get::<ConnectInfo<SocketAddr>>()?;
     Some(address.ip())
+}
+
+/// Leaves out the query: clients put secrets there, whether or not anybody reads them.
+fn span<B>(req: &Request<B>) -> tracing::Span {
+    tracing::debug_span!("request", method = %req.method(), path = req.uri().path())
 }

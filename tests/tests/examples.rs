@@ -1,0 +1,82 @@
+//! Each example is started and asked.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod support;
+
+use support::Running;
+
+fn basic(user: &str, password: &str) -> String {
+    use base64::Engine as _;
+    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+    format!("authorization: Basic {pair}")
+}
+
+#[tokio::test]
+async fn basic_guards_metrics() {
+    let secret = "a-long-random-secret";
+    let example = Running::start("basic", &[("SCRAPE_PASSWORD", secret)]);
+    example.secret(secret);
+    for (headers, path, status) in [
+        (vec![], "/healthz", 200),
+        (vec![], "/metrics", 401),
+        (vec![basic("prometheus", secret)], "/metrics", 200),
+        (vec![basic("prometheus", "wrong")], "/metrics", 401),
+        (vec![], "/nowhere", 404),
+    ] {
+        let answer = example.get(path, &headers).await;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn custom_scheme_knows_its_devices() {
+    let example = Running::start("custom-scheme", &[]);
+    example.secret("correct-horse");
+    for (header, status) in [
+        (None, 401),
+        (Some("x-device: sn-1.correct-horse"), 200),
+        (Some("x-device: sn-1.wrong"), 401),
+        (Some("x-device: sn-2.correct-horse"), 401),
+        (Some("x-device: garbage"), 401),
+    ] {
+        let headers: Vec<_> = header.map(str::to_owned).into_iter().collect();
+        let answer = example.get("/telemetry", &headers).await;
+        assert_eq!(answer.status, status, "{header:?}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn multi_scheme_knows_ann_by_all_four() {
+    let example = Running::start("multi-scheme", &[]);
+    example.secret("correct-horse");
+    let ann = [basic("ann", "correct-horse")];
+    let made = async |path: &str| {
+        let answer = example.send("POST", path, &ann, "").await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer
+    };
+    let token = made("/token").await.body.trim().to_owned();
+    let key = made("/key").await.body.trim().to_owned();
+    let cookie = made("/login").await.cookie();
+    for secret in [&token, &key, cookie.split_once('=').unwrap().1] {
+        example.secret(secret);
+    }
+    for (header, scheme) in [
+        (ann[0].clone(), "basic"),
+        (format!("authorization: Bearer {token}"), "bearer"),
+        (format!("authorization: Bearer {key}"), "api-key"),
+        (format!("x-api-key: {key}"), "api-key"),
+        (cookie.clone(), "session"),
+    ] {
+        let headers = [header];
+        let me = example.get("/me", &headers).await;
+        assert_eq!(me.body, format!("user-1 by {scheme}\n"));
+        let again = example.send("POST", "/token", &headers, "").await.status;
+        assert_eq!(
+            again.as_u16(),
+            if scheme == "basic" { 200 } else { 403 },
+            "{scheme}"
+        );
+    }
+    assert_eq!(example.get("/me", &[]).await.status, 401);
+}
