@@ -74,25 +74,21 @@ impl TestClient {
     }
 
     /// A `GET`.
-    #[must_use]
     pub fn get(&self, uri: &str) -> TestRequest {
         self.request(Method::GET, uri)
     }
 
     /// A `POST`.
-    #[must_use]
     pub fn post(&self, uri: &str) -> TestRequest {
         self.request(Method::POST, uri)
     }
 
     /// A `DELETE`.
-    #[must_use]
     pub fn delete(&self, uri: &str) -> TestRequest {
         self.request(Method::DELETE, uri)
     }
 
     /// A request with any method.
-    #[must_use]
     pub fn request(&self, method: Method, uri: &str) -> TestRequest {
         TestRequest {
             client: self.clone(),

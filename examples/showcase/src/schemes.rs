@@ -36,11 +36,14 @@ pub(crate) fn key_format() -> Result<KeyFormat, ConfigError> {
     KeyFormat::live("showcase")
 }
 
+/// Everything that a request can carry besides a cookie.
+pub(crate) type Credentials = AuthLayer<(Jwt, ApiKeys, Basic<PasswordLogin>)>;
+
 /// Bearer tokens, API keys and Basic, in one layer. Whatever else is in `Authorization` is 401.
 pub(crate) fn credentials(
     state: &AppState,
     settings: &Settings,
-) -> Result<AuthLayer<(Jwt, ApiKeys, Basic<PasswordLogin>)>, Box<dyn Error>> {
+) -> Result<Credentials, Box<dyn Error>> {
     let mut jwt = Jwt::new(
         state.issuer.policy().build()?,
         state.issuer.verifying_keys(),

@@ -3,6 +3,9 @@
 //! Each runs with its log at `trace`. When it ends, the log is searched for every secret that the
 //! test has seen.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

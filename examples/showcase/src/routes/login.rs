@@ -32,12 +32,11 @@ async fn log_in(
         .login
         .authenticate(credentials)
         .await
-        .map_err(|error| {
+        .inspect_err(|error| {
             let event = Event::new(EventKind::LoginFailed)
                 .with_reason(error.reason())
                 .with_claimed_subject(&form.username);
             state.events.record(&event);
-            error
         })?;
     session.log_in(identity).await?;
 

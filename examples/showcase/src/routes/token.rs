@@ -50,12 +50,11 @@ async fn token(
         .login
         .authenticate(credentials)
         .await
-        .map_err(|error| {
+        .inspect_err(|error| {
             let event = Event::new(EventKind::LoginFailed)
                 .with_reason(error.reason())
                 .with_claimed_subject(&body.username);
             state.events.record(&event);
-            error
         })?;
 
     let scopes = match asked {
