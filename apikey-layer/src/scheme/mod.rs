@@ -202,10 +202,11 @@ impl Scheme for ApiKeys {
             (Some(value), _) => (value.as_bytes().trim_ascii(), Some(value)),
             (None, Some(token)) => (token, parts.headers.get(AUTHORIZATION)),
         };
-        let id =
-            self.inner.format.parse(text).map_err(|malformed| {
-                AuthError::malformed(malformed.reason()).with_source(malformed)
-            })?;
+        let id = self
+            .inner
+            .format
+            .parse(text)
+            .map_err(|malformed| AuthError::malformed(malformed.reason()))?;
         Ok(value.map(|value| PresentedKey::new(id, value.clone(), text.len(), parts)))
     }
 
