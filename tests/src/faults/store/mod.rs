@@ -1,0 +1,9 @@
+//! [`Faulty`](super::Faulty) as each kind of store.
+
+mod digest;
+#[cfg(feature = "jwt")]
+mod revocations;
+#[cfg(feature = "session")]
+mod session_backend;
+#[cfg(feature = "login")]
+mod user_store;

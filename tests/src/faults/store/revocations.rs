@@ -1,0 +1,42 @@
+//! Tokens that were taken back.
+
+use std::time::SystemTime;
+
+use auth_layer::AuthError;
+use jwt_layer::{IssuedToken, Revocations};
+
+use crate::Faulty;
+
+impl<S: Revocations> Revocations for Faulty<S> {
+    fn check_now(&self, token: &IssuedToken<'_>) -> Option<bool> {
+        self.faults.call_now(|| self.store().check_now(token))
+    }
+
+    async fn is_revoked(&self, token: &IssuedToken<'_>) -> Result<bool, AuthError> {
+        self.faults.call().await?;
+        self.store().is_revoked(token).await
+    }
+
+    async fn revoke_token(
+        &self,
+        issuer: &str,
+        token_id: &str,
+        until: SystemTime,
+    ) -> Result<(), AuthError> {
+        self.faults.call().await?;
+        self.store().revoke_token(issuer, token_id, until).await
+    }
+
+    async fn revoke_subject(
+        &self,
+        issuer: &str,
+        subject: &str,
+        issued_until: SystemTime,
+        until: SystemTime,
+    ) -> Result<(), AuthError> {
+        self.faults.call().await?;
+        self.store()
+            .revoke_subject(issuer, subject, issued_until, until)
+            .await
+    }
+}
