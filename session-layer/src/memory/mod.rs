@@ -190,6 +190,9 @@ impl SessionBackend for MemorySessionBackend {
         if let Some(user) = new_user {
             let mut others = sessions_of(&self.sessions, &index, &user, now);
             others.retain(|other| other.id != replaced.id);
+            if others.iter().any(|other| other.id == new.record.id) {
+                return Ok(RotateOutcome::Collided);
+            }
             match over_cap(new.cap, &others) {
                 Some(ids) => evicted = ids,
                 None => return Ok(RotateOutcome::Full),
