@@ -391,7 +391,10 @@ mod tests {
             .with_source("connection refused")
             .with_scheme("session")
             .with_scheme("any");
-        assert_eq!(error.to_string(), "session: store_down (temporarily_unavailable)");
+        assert_eq!(
+            error.to_string(),
+            "session: store_down (temporarily_unavailable)"
+        );
         assert_eq!(error.source().unwrap().to_string(), "connection refused");
     }
 }

@@ -23,6 +23,7 @@ mod layer;
 mod origin;
 mod password;
 mod refusal;
+mod revocation;
 mod scheme;
 mod secret;
 mod strip_headers;
@@ -51,6 +52,7 @@ pub use self::layer::{AuthLayer, Authenticate, ResponseFuture};
 pub use self::origin::Origin;
 pub use self::password::{PasswordCredentials, PasswordVerifier};
 pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_response};
+pub use self::revocation::{IssuedToken, MemoryRevocations, Revocations, SharedRevocations};
 pub use self::scheme::{ConflictPolicy, Scheme, SchemeFn, scheme_fn};
 pub use self::secret::{
     ExposeSecret, SecretBox, SecretDigest, SecretSlice, SecretString, random_bytes,

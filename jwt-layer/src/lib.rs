@@ -6,13 +6,13 @@ mod crypto;
 mod issue;
 mod key;
 mod policy;
-mod revocation;
 mod scheme;
 mod token;
+
+pub use auth_layer::{IssuedToken, MemoryRevocations, Revocations, SharedRevocations};
 
 pub use self::algorithm::Algorithm;
 pub use self::issue::{AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, SigningKey};
 pub use self::key::{KeySet, KeySource, Keys, VerifyingKey, WantedKey};
 pub use self::policy::{ClientToken, PolicyBuilder, VerificationPolicy};
-pub use self::revocation::{IssuedToken, MemoryRevocations, Revocations, SharedRevocations};
 pub use self::scheme::{BearerToken, Jwt, VerifyFuture};

@@ -10,9 +10,8 @@ use std::time::SystemTime;
 use auth_layer::{AuthError, AuthErrorKind, Identity};
 
 use super::{BearerToken, Inner, Trusted};
-use crate::revocation::{IssuedToken, Revocations};
 use crate::token::{Claims, Compact, Header};
-use crate::{SharedRevocations, WantedKey};
+use crate::{IssuedToken, Revocations, SharedRevocations, WantedKey};
 
 /// Verifies one token. Ready at once unless keys are fetched or revocations are asked for elsewhere.
 #[must_use = "futures do nothing unless polled"]

@@ -1,4 +1,4 @@
-//! Taking tokens back before they end: [`Revocations`].
+//! Taking back what was issued before it ends: [`Revocations`]. One model for all schemes.
 
 mod memory;
 
@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use auth_layer::AuthError;
+use crate::AuthError;
 
 pub use self::memory::MemoryRevocations;
 
@@ -50,7 +50,7 @@ impl<'a> IssuedToken<'a> {
 /// was issued up to an instant. "Password changed", "user disabled" and "log out everywhere" are
 /// the second.
 ///
-/// [`Jwt`](crate::Jwt) asks on every request. If the store cannot answer, the request is answered
+/// A scheme that is given one asks on every request. If the store cannot answer, the request is answered
 /// 503.
 ///
 /// # Contract

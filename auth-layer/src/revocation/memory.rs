@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::SystemTime;
 
-use auth_layer::{AuthError, SharedClock};
+use crate::{AuthError, SharedClock};
 
 use super::{IssuedToken, Revocations};
 
