@@ -2,6 +2,7 @@
 
 mod broken;
 
+use apikey_layer::MemoryApiKeys;
 use auth_layer::digest::{DigestStore as _, MemoryDigestStore, MemoryNonceCounters};
 use auth_test::{Faults, Faulty, contract};
 use jwt_layer::MemoryRevocations;
@@ -11,6 +12,11 @@ use session_layer::MemorySessionBackend;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x_18_sessions_in_memory() {
     contract::session_backend(async || MemorySessionBackend::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x_18_api_keys_in_memory() {
+    contract::api_key_store(async || MemoryApiKeys::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -64,6 +70,8 @@ async fn a_healthy_faulty_store_keeps_the_contract() {
     let faults = Faults::new();
     let sessions = Faulty::new(MemorySessionBackend::new(), &faults);
     contract::session_backend(async || sessions.clone()).await;
+    let keys = Faulty::new(MemoryApiKeys::new(), &faults);
+    contract::api_key_store(async || keys.clone()).await;
     let counters = Faulty::new(MemoryNonceCounters::new(), &faults);
     contract::nonce_counters(async || counters.clone()).await;
     let revocations = Faulty::new(MemoryRevocations::new(), &faults);
@@ -85,6 +93,8 @@ async fn a_suite_of_races_refuses_one_thread() {
 #[should_panic(expected = "the store could not be asked: injected_fault")]
 async fn a_store_that_fails_does_not_pass() {
     let faults = Faults::new();
+    let keys = Faulty::new(MemoryApiKeys::new(), &faults);
+    contract::api_key_store(async || keys.clone()).await;
     let counters = Faulty::new(MemoryNonceCounters::new(), &faults);
     faults.fail();
     contract::nonce_counters(async || counters.clone()).await;

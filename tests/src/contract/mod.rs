@@ -17,6 +17,10 @@
 //! | suite | checks | feature |
 //! |---|---|---|
 #![cfg_attr(
+    feature = "apikey",
+    doc = "| [`api_key_store`] | `apikey_layer::ApiKeyStore` | `apikey` |"
+)]
+#![cfg_attr(
     feature = "session",
     doc = "| [`session_backend`] | `session_layer::SessionBackend` | `session` |"
 )]
@@ -42,6 +46,8 @@
 //! That an error means "could not ask" (make your store unreachable and look at what it returns),
 //! and how long an answer takes.
 
+#[cfg(feature = "apikey")]
+mod api_key_store;
 mod digest_store;
 mod nonce_counters;
 mod race;
@@ -56,6 +62,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_layer::{AuthError, random_bytes};
 
+#[cfg(feature = "apikey")]
+pub use self::api_key_store::api_key_store;
 pub use self::digest_store::digest_store;
 pub use self::nonce_counters::{
     nonce_counters, nonce_counters_over_time, nonce_counters_when_full,

@@ -2,6 +2,7 @@
 //! name the line of the contract.
 
 mod digest;
+mod keys;
 mod revocations;
 mod sessions;
 mod users;

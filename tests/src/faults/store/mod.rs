@@ -1,5 +1,7 @@
 //! [`Faulty`](super::Faulty) as each kind of store.
 
+#[cfg(feature = "apikey")]
+mod api_key_store;
 mod digest;
 #[cfg(feature = "jwt")]
 mod revocations;

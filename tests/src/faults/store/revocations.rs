@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use auth_layer::AuthError;
-use jwt_layer::{IssuedToken, Revocations};
+use jwt_layer::{IssuedToken, Revocations, SharedRevocations};
 
 use crate::Faulty;
 
@@ -38,5 +38,11 @@ impl<S: Revocations> Revocations for Faulty<S> {
         self.store()
             .revoke_subject(issuer, subject, issued_until, until)
             .await
+    }
+}
+
+impl<S: Revocations> From<Faulty<S>> for SharedRevocations {
+    fn from(store: Faulty<S>) -> Self {
+        Self::new(store)
     }
 }

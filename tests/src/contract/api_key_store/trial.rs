@@ -1,0 +1,135 @@
+//! A store on trial, and keys to try it with.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use apikey_layer::{ApiKeyStore, KeyId, KeyRecord, Lookup, Owner, Rotation};
+use auth_layer::SecretDigest;
+
+use super::SEEN;
+use crate::contract::{answer, check, random, this_second, unique};
+
+pub(super) struct Trial<S> {
+    pub(super) store: Arc<S>,
+    start: SystemTime,
+}
+
+impl<S: ApiKeyStore> Trial<S> {
+    pub(super) fn new(store: S) -> Self {
+        Self {
+            store: Arc::new(store),
+            start: this_second(),
+        }
+    }
+
+    pub(super) fn at(&self, seconds: u64) -> SystemTime {
+        self.start + Duration::from_secs(seconds)
+    }
+
+    /// A key with everything that a key may have.
+    pub(super) fn record(&self, owner: &Owner) -> KeyRecord {
+        let id = key_id("k");
+        let mut record = KeyRecord::new(id, digest(), owner.clone(), self.start);
+        record.name = "Deployment, \u{fc}ber Nacht".to_owned();
+        record.scopes = "reports:read reports:write".parse().expect("scopes");
+        record.roles = vec!["editor".to_owned(), "admin".to_owned()];
+        record.allowed_cidrs = ["10.0.0.0/8", "2001:db8::/32"]
+            .map(|network| network.parse().expect("a network"))
+            .to_vec();
+        record.expires_at = Some(self.at(3_600));
+        record
+    }
+
+    /// Inserts a key and returns it.
+    pub(super) async fn inserted(&self, owner: &Owner) -> KeyRecord {
+        let record = self.record(owner);
+        let inserted = answer(self.store.insert(record.clone()).await);
+        check!("insert: Keeps a new key", inserted, "false for a new id");
+        record
+    }
+
+    /// What both ways to ask answer.
+    pub(super) async fn find(&self, id: &KeyId) -> Option<Arc<KeyRecord>> {
+        let at_once = self.store.find_now(id);
+        let found = answer(self.store.find(id).await);
+        let agree = match (&at_once, &found) {
+            (Lookup::Found(at_once), Some(found)) => same(at_once, found),
+            (Lookup::Missing, None) | (Lookup::Wait, _) => true,
+            _ => false,
+        };
+        check!(
+            "find_now: The answer of `find`",
+            agree,
+            "{at_once:?}, and find says {found:?}"
+        );
+        found
+    }
+
+    /// The record of a key that must be there.
+    pub(super) async fn stored(&self, id: &KeyId) -> Arc<KeyRecord> {
+        let found = self.find(id).await;
+        found.expect("contract broken: \"A change that returned `Ok` is seen\": a key is gone")
+    }
+
+    pub(super) async fn expect(&self, expected: &KeyRecord, then: &str) {
+        let found = self.stored(&expected.id).await;
+        check!(
+            SEEN,
+            same(&found, expected),
+            "after {then}: {found:?} instead of {expected:?}"
+        );
+    }
+
+    pub(super) fn rotation(&self, record: &KeyRecord) -> Rotation {
+        Rotation::new(record.digest, digest(), self.at(600))
+    }
+}
+
+impl<S> Clone for Trial<S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            start: self.start,
+        }
+    }
+}
+
+/// Somebody who has no keys yet.
+pub(super) fn owner() -> Owner {
+    let mut owner = Owner::new(unique("owner"));
+    owner.issuer = Some("https://id.example".to_owned());
+    owner.tenant = Some("tenant".to_owned());
+    owner
+}
+
+/// A random id that begins with `first`.
+pub(super) fn key_id(first: &str) -> KeyId {
+    let number = u64::from_be_bytes(random());
+    let text = format!("{first}{number:016x}");
+    text[..12].parse().expect("letters and digits")
+}
+
+pub(super) fn digest() -> SecretDigest {
+    SecretDigest::from_bytes(random())
+}
+
+/// Whether two records are the same in all parts.
+pub(super) fn same(left: &KeyRecord, right: &KeyRecord) -> bool {
+    let sorted = |roles: &[String]| {
+        let mut roles = roles.to_vec();
+        roles.sort_unstable();
+        roles
+    };
+    left.id == right.id
+        && left.digest == right.digest
+        && left.previous == right.previous
+        && left.owner == right.owner
+        && left.name == right.name
+        && left.scopes == right.scopes
+        && sorted(&left.roles) == sorted(&right.roles)
+        && left.allowed_cidrs == right.allowed_cidrs
+        && left.created_at == right.created_at
+        && left.expires_at == right.expires_at
+        && left.revoked_at == right.revoked_at
+        && left.disabled == right.disabled
+}

@@ -1,0 +1,268 @@
+//! Each verb alone.
+
+use apikey_layer::{ApiKeyStore, KeyId, KeyRecord, Owner, PreviousSecret, Rotated, Rotation};
+
+use super::trial::{Trial, digest, key_id, owner};
+use super::{FOR_GOOD, ROTATE, SEEN};
+use crate::contract::{answer, check};
+
+const FIND: &str = "`find` returns expired, disabled and revoked records too";
+const INSERT: &str = "`insert` never overwrites";
+const NO_KEY: &str = "false if there is no such key";
+
+pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
+    what_was_inserted_is_found(trial).await;
+    a_taken_id_is_not_overwritten(trial).await;
+    a_rotation_needs_the_digest(trial).await;
+    a_revocation_is_for_good(trial).await;
+    a_switch_changes_nothing_else(trial).await;
+    the_keys_of_one_owner_end(trial).await;
+}
+
+async fn what_was_inserted_is_found<S: ApiKeyStore>(trial: &Trial<S>) {
+    check!(
+        FIND,
+        trial.find(&key_id("k")).await.is_none(),
+        "a key that never was"
+    );
+    let plain = KeyRecord::new(key_id("k"), digest(), Owner::new("plain"), trial.at(0));
+    let mut expired = trial.record(&owner());
+    expired.expires_at = Some(expired.created_at - crate::contract::HOUR);
+    let mut disabled = trial.record(&owner());
+    disabled.disabled = true;
+    let mut revoked = trial.record(&owner());
+    revoked.revoked_at = Some(trial.at(1));
+    let mut rotated = trial.record(&owner());
+    rotated.previous = Some(PreviousSecret::new(digest(), trial.at(60)));
+    for record in [
+        plain,
+        trial.record(&owner()),
+        expired,
+        disabled,
+        revoked,
+        rotated,
+    ] {
+        check!(
+            INSERT,
+            answer(trial.store.insert(record.clone()).await),
+            "false for a new id"
+        );
+        let found = trial.find(&record.id).await;
+        check!(FIND, found.is_some(), "{record:?} is not found");
+        trial.expect(&record, "insert").await;
+    }
+}
+
+async fn a_taken_id_is_not_overwritten<S: ApiKeyStore>(trial: &Trial<S>) {
+    let (ann, bob) = (owner(), owner());
+    let first = trial.inserted(&ann).await;
+    for owner in [&ann, &bob] {
+        let mut second = trial.record(owner);
+        second.id = first.id;
+        let inserted = answer(trial.store.insert(second).await);
+        check!(INSERT, !inserted, "true for a taken id");
+        trial.expect(&first, "an insert of a taken id").await;
+    }
+    for (owner, keys) in [(&ann, 1), (&bob, 0)] {
+        let listed = answer(trial.store.list(owner, None, 10).await).len();
+        check!(
+            INSERT,
+            listed == keys,
+            "{listed} keys instead of {keys} after a taken id"
+        );
+    }
+}
+
+async fn a_rotation_needs_the_digest<S: ApiKeyStore>(trial: &Trial<S>) {
+    let mut record = trial.inserted(&owner()).await;
+    let other = trial.inserted(&owner()).await;
+    let rotate =
+        async |id: &KeyId, rotation: Rotation| answer(trial.store.rotate(id, &rotation).await);
+
+    let unknown = rotate(&key_id("k"), trial.rotation(&record)).await;
+    check!(
+        ROTATE,
+        unknown == Rotated::NotFound,
+        "{unknown:?} for a key that never was"
+    );
+    for round in 0..2 {
+        let wrong = Rotation::new(digest(), digest(), trial.at(600));
+        let outcome = rotate(&record.id, wrong).await;
+        check!(
+            ROTATE,
+            outcome == Rotated::Changed,
+            "{outcome:?} for another digest"
+        );
+        trial.expect(&record, "a rotation of another digest").await;
+
+        let rotation = trial.rotation(&record);
+        let outcome = rotate(&record.id, rotation).await;
+        check!(
+            ROTATE,
+            outcome == Rotated::Done,
+            "{outcome:?} in round {round}"
+        );
+        let previous = PreviousSecret::new(record.digest, rotation.previous_valid_until);
+        record.previous = Some(previous);
+        record.digest = rotation.digest;
+        trial.expect(&record, "a rotation").await;
+
+        let outcome = rotate(&record.id, rotation).await;
+        check!(
+            ROTATE,
+            outcome == Rotated::Changed,
+            "{outcome:?} for the same rotation again"
+        );
+        // The replaced secret is still good, but it does not rotate.
+        let outcome = rotate(
+            &record.id,
+            Rotation::new(previous.digest, digest(), trial.at(9)),
+        )
+        .await;
+        check!(
+            ROTATE,
+            outcome == Rotated::Changed,
+            "{outcome:?} for the previous digest"
+        );
+        trial
+            .expect(&record, "a rotation of the previous digest")
+            .await;
+    }
+    trial.expect(&other, "a rotation of another key").await;
+
+    answer(trial.store.revoke(&record.id, trial.at(5)).await);
+    let outcome = rotate(&record.id, trial.rotation(&record)).await;
+    check!(
+        ROTATE,
+        outcome == Rotated::Revoked,
+        "{outcome:?} for a revoked key"
+    );
+    check!(
+        FOR_GOOD,
+        trial.stored(&record.id).await.digest == record.digest,
+        "it was rotated"
+    );
+}
+
+async fn a_revocation_is_for_good<S: ApiKeyStore>(trial: &Trial<S>) {
+    let mut record = trial.inserted(&owner()).await;
+    let other = trial.inserted(&owner()).await;
+    let unknown = answer(trial.store.revoke(&key_id("k"), trial.at(1)).await);
+    check!(
+        "revoke: false if there is no such key",
+        !unknown,
+        "true for a key that never was"
+    );
+
+    record.revoked_at = Some(trial.at(10));
+    for seconds in [10, 5, 20, 10] {
+        let revoked = answer(trial.store.revoke(&record.id, trial.at(seconds)).await);
+        check!(
+            "revoke: false if there is no such key",
+            revoked,
+            "false for a key that is there"
+        );
+        let at = trial.stored(&record.id).await.revoked_at;
+        check!(
+            FOR_GOOD,
+            at == record.revoked_at,
+            "{at:?} after a revocation {seconds} s on"
+        );
+    }
+    answer(
+        trial
+            .store
+            .revoke_owned_by(&record.owner, trial.at(1))
+            .await,
+    );
+    for disabled in [true, false] {
+        answer(trial.store.set_disabled(&record.id, disabled).await);
+    }
+    let mut again = trial.record(&record.owner);
+    again.id = record.id;
+    check!(
+        INSERT,
+        !answer(trial.store.insert(again).await),
+        "true for the id of a revoked key"
+    );
+    let at = trial.stored(&record.id).await.revoked_at;
+    check!(
+        FOR_GOOD,
+        at == record.revoked_at,
+        "{at:?} after other verbs"
+    );
+    trial.expect(&other, "the revocation of another key").await;
+}
+
+async fn a_switch_changes_nothing_else<S: ApiKeyStore>(trial: &Trial<S>) {
+    let mut record = trial.inserted(&owner()).await;
+    let unknown = answer(trial.store.set_disabled(&key_id("k"), true).await);
+    check!(
+        NO_KEY,
+        !unknown,
+        "set_disabled is true for a key that never was"
+    );
+    for disabled in [true, true, false, false] {
+        let there = answer(trial.store.set_disabled(&record.id, disabled).await);
+        check!(
+            NO_KEY,
+            there,
+            "set_disabled is false for a key that is there"
+        );
+        record.disabled = disabled;
+        trial.expect(&record, "set_disabled").await;
+    }
+}
+
+async fn the_keys_of_one_owner_end<S: ApiKeyStore>(trial: &Trial<S>) {
+    const OWNED: &str =
+        "revoke_owned_by: Revokes every key of an owner; says how many were not revoked before";
+
+    let ann = owner();
+    let mut keys = Vec::new();
+    for _ in 0..4 {
+        keys.push(trial.inserted(&ann).await);
+    }
+    answer(trial.store.revoke(&keys[0].id, trial.at(1)).await);
+    keys[0].revoked_at = Some(trial.at(1));
+    answer(trial.store.set_disabled(&keys[1].id, true).await);
+    keys[1].disabled = true;
+
+    // The same subject elsewhere is somebody else.
+    let mut namesakes = [ann.clone(), ann.clone(), ann.clone()];
+    namesakes[0].issuer = Some("https://other.example".to_owned());
+    namesakes[1].tenant = None;
+    namesakes[2].issuer = None;
+    let mut others = Vec::new();
+    for namesake in &namesakes {
+        others.push(trial.inserted(namesake).await);
+    }
+
+    for (seconds, count) in [(7, 3), (9, 0)] {
+        let revoked = answer(trial.store.revoke_owned_by(&ann, trial.at(seconds)).await);
+        check!(OWNED, revoked == count, "{revoked} instead of {count}");
+        for key in &mut keys {
+            key.revoked_at.get_or_insert(trial.at(7));
+            let found = trial.stored(&key.id).await.revoked_at;
+            check!(
+                FOR_GOOD,
+                found == key.revoked_at,
+                "{found:?} instead of {:?}",
+                key.revoked_at
+            );
+            trial.expect(key, "revoke_owned_by").await;
+        }
+    }
+    for other in &others {
+        let untouched = trial.stored(&other.id).await.revoked_at.is_none();
+        check!(OWNED, untouched, "a key of {:?}", other.owner);
+    }
+    let nobody = answer(trial.store.revoke_owned_by(&owner(), trial.at(1)).await);
+    check!(OWNED, nobody == 0, "{nobody} keys of somebody who has none");
+    let later = trial.inserted(&ann).await;
+    check!(
+        SEEN,
+        trial.stored(&later.id).await.revoked_at.is_none(),
+        "a key that came later"
+    );
+}

@@ -1,0 +1,215 @@
+//! API keys in one map, correct but for one fault.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use apikey_layer::{
+    ApiKeyStore, KeyId, KeyRecord, Lookup, Owner, PreviousSecret, Rotated, Rotation,
+};
+use auth_layer::AuthError;
+use auth_test::contract;
+
+use super::{assert_found, between_two_steps, verdict};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    CheckThenInsert,
+    HidesRevoked,
+    InsertOverwrites,
+    KeepsTheLastRevocation,
+    ListsByName,
+    None,
+    NowIsStale,
+    OwnerIsSubject,
+    ReadsThenWrites,
+    RotatesRevoked,
+    RotatesWithPrevious,
+    SwitchRevives,
+}
+
+struct Naive {
+    fault: Fault,
+    keys: Mutex<BTreeMap<KeyId, KeyRecord>>,
+}
+
+impl Naive {
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<KeyId, KeyRecord>> {
+        self.keys.lock().unwrap()
+    }
+
+    async fn change<T>(&self, id: &KeyId, change: impl FnOnce(&mut KeyRecord) -> T) -> Option<T> {
+        let read = self.lock().get(id).cloned();
+        if self.has(Fault::ReadsThenWrites) {
+            between_two_steps().await;
+            let mut record = read?;
+            let changed = change(&mut record);
+            self.lock().insert(*id, record);
+            return Some(changed);
+        }
+        self.lock().get_mut(id).map(change)
+    }
+
+    fn revoke(&self, record: &mut KeyRecord, at: SystemTime) -> bool {
+        let first = record.revoked_at.is_none();
+        if first || self.has(Fault::KeepsTheLastRevocation) {
+            record.revoked_at = Some(at);
+        }
+        first
+    }
+
+    fn is_owner(&self, record: &KeyRecord, owner: &Owner) -> bool {
+        match self.has(Fault::OwnerIsSubject) {
+            true => record.owner.subject == owner.subject,
+            false => record.owner == *owner,
+        }
+    }
+}
+
+impl ApiKeyStore for Naive {
+    fn find_now(&self, id: &KeyId) -> Lookup {
+        match self.lock().get(id).cloned() {
+            Some(mut record) if self.has(Fault::NowIsStale) => {
+                // As a cache that was filled before the revocation.
+                record.revoked_at = None;
+                Lookup::Found(Arc::new(record))
+            }
+            _ => Lookup::Wait,
+        }
+    }
+
+    async fn find(&self, id: &KeyId) -> Result<Option<Arc<KeyRecord>>, AuthError> {
+        let found = self.lock().get(id).cloned();
+        let shown =
+            found.filter(|record| record.revoked_at.is_none() || !self.has(Fault::HidesRevoked));
+        Ok(shown.map(Arc::new))
+    }
+
+    async fn insert(&self, record: KeyRecord) -> Result<bool, AuthError> {
+        let taken = self.lock().contains_key(&record.id);
+        if taken && !self.has(Fault::InsertOverwrites) {
+            return Ok(false);
+        }
+        if self.has(Fault::CheckThenInsert) {
+            between_two_steps().await;
+        }
+        let mut keys = self.lock();
+        if keys.contains_key(&record.id) && self.fault == Fault::None {
+            return Ok(false);
+        }
+        keys.insert(record.id, record);
+        Ok(true)
+    }
+
+    async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
+        let rotate = |record: &mut KeyRecord| {
+            let previous = record.previous.map(|previous| previous.digest);
+            let by_previous =
+                self.has(Fault::RotatesWithPrevious) && previous == Some(rotation.replaces);
+            if record.revoked_at.is_some() && !self.has(Fault::RotatesRevoked) {
+                return Rotated::Revoked;
+            }
+            if record.digest != rotation.replaces && !by_previous {
+                return Rotated::Changed;
+            }
+            let until = rotation.previous_valid_until;
+            record.previous = Some(PreviousSecret::new(record.digest, until));
+            record.digest = rotation.digest;
+            Rotated::Done
+        };
+        Ok(self.change(id, rotate).await.unwrap_or(Rotated::NotFound))
+    }
+
+    async fn revoke(&self, id: &KeyId, at: SystemTime) -> Result<bool, AuthError> {
+        let revoked = self.change(id, |record| self.revoke(record, at)).await;
+        Ok(revoked.is_some())
+    }
+
+    async fn revoke_owned_by(&self, owner: &Owner, at: SystemTime) -> Result<usize, AuthError> {
+        let mut keys = self.lock();
+        let owned = keys
+            .values_mut()
+            .filter(|record| self.is_owner(record, owner));
+        let revoked = owned.map(|record| self.revoke(record, at));
+        Ok(revoked.filter(|first| *first).count())
+    }
+
+    async fn set_disabled(&self, id: &KeyId, disabled: bool) -> Result<bool, AuthError> {
+        let switch = |record: &mut KeyRecord| {
+            record.disabled = disabled;
+            if self.has(Fault::SwitchRevives) && !disabled {
+                record.revoked_at = None;
+            }
+        };
+        Ok(self.change(id, switch).await.is_some())
+    }
+
+    async fn list(
+        &self,
+        owner: &Owner,
+        after: Option<&KeyId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
+        let keys = self.lock();
+        let mut owned: Vec<_> = keys
+            .values()
+            .filter(|record| self.is_owner(record, owner))
+            .filter(|record| after.is_none_or(|after| record.id > *after))
+            .collect();
+        if self.has(Fault::ListsByName) {
+            owned.sort_by_key(|record| record.id.to_string().to_lowercase());
+        }
+        Ok(owned
+            .into_iter()
+            .take(limit)
+            .cloned()
+            .map(Arc::new)
+            .collect())
+    }
+}
+
+#[test]
+fn x_18_key_stores_with_a_fault_are_found() {
+    for (fault, lines) in [
+        (Fault::None, &[][..]),
+        (Fault::CheckThenInsert, &["Each verb is atomic"]),
+        (
+            Fault::HidesRevoked,
+            &["returns expired, disabled and revoked records"],
+        ),
+        (Fault::InsertOverwrites, &["never overwrites"]),
+        (
+            Fault::KeepsTheLastRevocation,
+            &["keeps the time of the first"],
+        ),
+        (Fault::ListsByName, &["in the order of their ids"]),
+        (Fault::NowIsStale, &["find_now: The answer of `find`"]),
+        (Fault::OwnerIsSubject, &["of an owner", "says how many"]),
+        (
+            Fault::ReadsThenWrites,
+            &[
+                "`rotate` succeeds only while",
+                "keeps the time of the first",
+            ],
+        ),
+        (Fault::RotatesRevoked, &["the key is not revoked"]),
+        (
+            Fault::RotatesWithPrevious,
+            &["the current digest is the one it names"],
+        ),
+        (Fault::SwitchRevives, &["A revocation is for good"]),
+    ] {
+        let verdict = verdict(contract::api_key_store(async || Naive {
+            fault,
+            keys: Mutex::default(),
+        }));
+        match lines {
+            [] => assert_eq!(verdict, Ok(())),
+            lines => assert_found(&fault, verdict, lines),
+        }
+    }
+}
