@@ -3,9 +3,9 @@
 mod broken;
 
 use apikey_layer::MemoryApiKeys;
+use auth_layer::MemoryRevocations;
 use auth_layer::digest::{DigestStore as _, MemoryDigestStore, MemoryNonceCounters};
 use auth_test::{Faults, Faulty, contract};
-use jwt_layer::MemoryRevocations;
 use login::password::MemoryUserStore;
 use session_layer::MemorySessionBackend;
 

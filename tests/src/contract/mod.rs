@@ -25,13 +25,10 @@
     doc = "| [`session_backend`] | `session_layer::SessionBackend` | `session` |"
 )]
 #![cfg_attr(
-    feature = "jwt",
-    doc = "| [`revocations`], [`revocations_over_time`] | `jwt_layer::Revocations` | `jwt` |"
-)]
-#![cfg_attr(
     feature = "login",
     doc = "| [`user_store`] | `login::password::UserStore` | `login` |"
 )]
+//! | [`revocations`], [`revocations_over_time`] | `auth_layer::Revocations` | |
 //! | [`digest_store`] | `auth_layer::digest::DigestStore` | |
 //! | [`nonce_counters`], [`nonce_counters_over_time`], [`nonce_counters_when_full`] | `auth_layer::digest::NonceCounters` | |
 //!
@@ -51,7 +48,6 @@ mod api_key_store;
 mod digest_store;
 mod nonce_counters;
 mod race;
-#[cfg(feature = "jwt")]
 mod revocations;
 #[cfg(feature = "session")]
 mod session_backend;
@@ -68,7 +64,6 @@ pub use self::digest_store::digest_store;
 pub use self::nonce_counters::{
     nonce_counters, nonce_counters_over_time, nonce_counters_when_full,
 };
-#[cfg(feature = "jwt")]
 pub use self::revocations::{revocations, revocations_over_time};
 #[cfg(feature = "session")]
 pub use self::session_backend::session_backend;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_layer::Clock as _;
-use jwt_layer::{IssuedToken, Revocations};
+use auth_layer::{Clock as _, IssuedToken, Revocations};
 
 use super::race::{need_threads, race};
 use super::{HOUR, SECOND, answer, check, this_second, unique};
@@ -33,8 +32,8 @@ const STEP: Duration = Duration::from_millis(1);
 /// Stores with a clock that can be set pass [`revocations_over_time`] too.
 ///
 /// ```
+/// use auth_layer::MemoryRevocations;
 /// use auth_test::contract;
-/// use jwt_layer::MemoryRevocations;
 ///
 /// # #[tokio::main(flavor = "multi_thread", worker_threads = 2)] async fn main() {
 /// contract::revocations(async || MemoryRevocations::new()).await;
@@ -62,8 +61,8 @@ pub async fn revocations<R: Revocations>(make: impl AsyncFn() -> R) {
 /// (X-21).
 ///
 /// ```
+/// use auth_layer::MemoryRevocations;
 /// use auth_test::contract;
-/// use jwt_layer::MemoryRevocations;
 ///
 /// # #[tokio::main(flavor = "multi_thread", worker_threads = 2)] async fn main() {
 /// contract::revocations_over_time(async |clock| MemoryRevocations::new().clock(clock)).await;

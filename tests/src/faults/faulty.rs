@@ -7,9 +7,9 @@ use super::Faults;
 
 /// A store that does what its [`Faults`] say, and otherwise what the store inside does.
 ///
-/// It is every kind of store that the one inside is: an `ApiKeyStore` (feature `apikey`), a
-/// `SessionBackend` (`session`), a `Revocations` (`jwt`), a `UserStore` (`login`), a `DigestStore`
-/// or a `NonceCounters`.
+/// It is every kind of store that the one inside is: a `Revocations`, a `DigestStore`, a
+/// `NonceCounters`, an `ApiKeyStore` (feature `apikey`), a `UserStore` (`login`), or a
+/// `SessionBackend` (`session`).
 /// Clones share the store.
 ///
 /// ```

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_layer::{AuthError, SharedClock};
+use auth_layer::{AuthError, IssuedToken, Revocations, SharedClock};
 use auth_test::contract;
-use jwt_layer::{IssuedToken, Revocations};
 
 use super::{assert_found, between_two_steps, verdict};
 

@@ -3,7 +3,6 @@
 #[cfg(feature = "apikey")]
 mod api_key_store;
 mod digest;
-#[cfg(feature = "jwt")]
 mod revocations;
 #[cfg(feature = "session")]
 mod session_backend;

@@ -2,8 +2,7 @@
 
 use std::time::SystemTime;
 
-use auth_layer::AuthError;
-use jwt_layer::{IssuedToken, Revocations, SharedRevocations};
+use auth_layer::{AuthError, IssuedToken, Revocations, SharedRevocations};
 
 use crate::Faulty;
 
