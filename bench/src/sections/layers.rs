@@ -8,7 +8,7 @@ use tower::{Layer as _, ServiceBuilder};
 
 use super::request;
 use crate::harness::{Contender, Section};
-use crate::no_op::NoOp;
+use crate::no_op::{Holding, NoOp};
 
 async fn pass(request: Request, next: Next) -> Response {
     next.run(request).await
@@ -24,6 +24,14 @@ pub(super) fn section() -> Section {
             Contender::router("bare router", bare()),
             Contender::router("no-op layer", bare().layer(NoOp)),
             Contender::router("no-op layer on the route", bare().route_layer(NoOp)),
+            Contender::router(
+                "layer that holds an `Arc`",
+                bare().layer(Holding::new(false)),
+            ),
+            Contender::router(
+                "layer that holds an `Arc` and marks the request",
+                bare().layer(Holding::new(true)),
+            ),
             Contender::new(
                 "no-op layer around the router",
                 NoOp.layer(bare().with_state::<()>(())),

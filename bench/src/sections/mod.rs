@@ -15,7 +15,7 @@ type Named = (&'static str, fn() -> Vec<Section>);
 /// The names on the command line, and what they measure.
 pub(crate) const SECTIONS: &[Named] = &[
     ("layers", || vec![layers::section()]),
-    ("anonymous", || vec![anonymous::section()]),
+    ("anonymous", anonymous::sections),
     ("basic", || vec![basic::section()]),
     ("refused", refused::sections),
 ];
