@@ -70,8 +70,8 @@ impl fmt::Display for ClientNetwork {
 ///
 /// By default nobody may, and the address is the peer's own. With trusted proxies, the hops in the
 /// header are walked from the right, and the first one that is not a trusted proxy is the client:
-/// what stands left of it is whatever the client wrote. An entry that cannot be read ends the walk,
-/// and the last proxy that was trusted is taken for the client.
+/// what stands left of it is whatever the client wrote. If a hop on the way cannot be read, the
+/// client is [unknown](ClientAddress::unknown), and never taken for a proxy.
 ///
 /// ```
 /// use auth_layer::{ClientAddress, TrustedProxies};
@@ -148,6 +148,12 @@ impl TrustedProxies {
                             format!("`{text}` is neither a network nor an address"),
                         )
                     })?;
+                if matches!(network.addr(), IpAddr::V6(address) if address.to_ipv4_mapped().is_some()) {
+                    return Err(ConfigError::new(
+                        "TrustedProxies",
+                        format!("`{text}` must be written as an IPv4 network"),
+                    ));
+                }
                 if network.prefix_len() == 0 {
                     return Err(ConfigError::new(
                         "TrustedProxies",
@@ -176,7 +182,9 @@ impl TrustedProxies {
         }
         let mut client = peer;
         for hop in self.hops(headers) {
-            let Some(hop) = hop else { break };
+            let Some(hop) = hop else {
+                return ClientAddress::unknown();
+            };
             client = hop;
             if !self.trusts(hop) {
                 break;
@@ -193,8 +201,9 @@ impl TrustedProxies {
                     .get_all(X_FORWARDED_FOR)
                     .iter()
                     .rev()
-                    .flat_map(|value| value.to_str().unwrap_or("?").rsplit(','))
-                    .map(|hop| parse_node(hop.trim())),
+                    // Hop by hop: what a client wrote further left must not spoil the rest.
+                    .flat_map(|value| value.as_bytes().rsplit(|b| *b == b','))
+                    .map(|hop| parse_node(std::str::from_utf8(hop).ok()?.trim())),
             ),
             Header::Forwarded => Box::new(
                 headers
@@ -359,6 +368,7 @@ impl<S: fmt::Debug> fmt::Debug for ClientAddressService<S> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;
@@ -368,11 +378,11 @@ mod tests {
         for (name, value) in headers {
             map.append(
                 HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                value.parse().unwrap(),
+                HeaderValue::from_bytes(value.as_bytes()).unwrap(),
             );
         }
         let address = proxies.client_address(Some(peer.parse().unwrap()), &map);
-        address.ip().unwrap().to_string()
+        address.limit_key().to_string()
     }
 
     #[test]
@@ -398,15 +408,18 @@ mod tests {
                 "203.0.113.7",
             ),
             ("2001:db8::1", &["203.0.113.7:1234"], "203.0.113.7"),
-            ("10.0.0.1", &["[2001:db8::7]:1234"], "2001:db8::7"),
+            ("10.0.0.1", &["[2001:db8::7]:1234"], "2001:db8::"),
             ("10.0.0.1", &["::ffff:203.0.113.7"], "203.0.113.7"),
             ("::ffff:10.0.0.1", &["203.0.113.7"], "203.0.113.7"),
-            ("10.0.0.1", &["2001:DB8:0::7"], "2001:db8::7"),
+            ("10.0.0.1", &["2001:DB8:0::7"], "2001:db8::"),
             ("10.0.0.1", &[], "10.0.0.1"),
-            ("10.0.0.1", &["1.1.1.1, unknown"], "10.0.0.1"),
-            ("10.0.0.1", &["1.1.1.1, unknown, 10.0.0.2"], "10.0.0.2"),
+            ("10.0.0.1", &["1.1.1.1, unknown"], "unknown"),
+            ("10.0.0.1", &["1.1.1.1, unknown, 10.0.0.2"], "unknown"),
             ("10.0.0.1", &["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
-            ("10.0.0.1", &[""], "10.0.0.1"),
+            ("10.0.0.1", &[""], "unknown"),
+            // What the client wrote does not hide what the proxy appended.
+            ("10.0.0.1", &["ÿ, 203.0.113.7"], "203.0.113.7"),
+            ("10.0.0.1", &["ÿ"], "unknown"),
             ("203.0.113.9", &["1.1.1.1"], "203.0.113.9"),
         ] {
             let headers: Vec<_> = values.iter().map(|v| ("x-forwarded-for", *v)).collect();
@@ -424,16 +437,16 @@ mod tests {
         for (value, expected) in [
             ("for=203.0.113.7", "203.0.113.7"),
             ("For=203.0.113.7;proto=https", "203.0.113.7"),
-            ("for=\"[2001:db8::7]:80\"", "2001:db8::7"),
+            ("for=\"[2001:db8::7]:80\"", "2001:db8::"),
             ("for=1.1.1.1, for=203.0.113.7", "203.0.113.7"),
             (
                 "for=\"1.1.1.1;x\", for=203.0.113.7;by=\"a,b\"",
                 "203.0.113.7",
             ),
-            ("for=\"1.1.1.1, for=203.0.113.7", "10.0.0.1"),
-            ("for=203.0.113.7;for=1.1.1.1", "10.0.0.1"),
-            ("for=_hidden", "10.0.0.1"),
-            ("proto=https", "10.0.0.1"),
+            ("for=\"1.1.1.1, for=203.0.113.7", "unknown"),
+            ("for=203.0.113.7;for=1.1.1.1", "unknown"),
+            ("for=_hidden", "unknown"),
+            ("proto=https", "unknown"),
         ] {
             let headers = [("forwarded", value), ("x-forwarded-for", "9.9.9.9")];
             assert_eq!(client(&proxies, "10.0.0.1", &headers), expected, "{value}");
@@ -458,7 +471,14 @@ mod tests {
 
     #[test]
     fn networks_that_trust_everybody_are_refused() {
-        for network in ["0.0.0.0/0", "::/0", "10.0.0.0/33", "all", ""] {
+        for network in [
+            "0.0.0.0/0",
+            "::/0",
+            "10.0.0.0/33",
+            "::ffff:10.0.0.0/104",
+            "all",
+            "",
+        ] {
             let error = TrustedProxies::x_forwarded_for([network]).unwrap_err();
             assert_eq!(error.option(), "TrustedProxies", "{network}");
         }

@@ -3,14 +3,17 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use auth_layer::{
-    AuthError, AuthErrorKind, AuthLayer, ConflictPolicy, EmptyBody, EventKind, Problem,
-    RequireAuth, Unauthenticated, refusal, refusal_response,
+    AuthError, AuthErrorKind, AuthLayer, ClientAddress, ConflictPolicy, EmptyBody, Event,
+    EventKind, Events, Problem, RequireAuth, Unauthenticated, refusal, refusal_response,
 };
 use bytes::Bytes;
 use common::{HeaderScheme, Recorded, challenges, code, get, send, whoami};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderName, Request, Response, StatusCode};
+use http::{HeaderName, Request, Response, StatusCode, Version};
 use tower::ServiceBuilder;
 
 #[tokio::test]
@@ -59,9 +62,28 @@ async fn x_05_several_credentials_follow_the_policy() {
         (Agree, "absent", "ann", Ok("ann by two")),
         (Agree, "ann", "absent", Ok("ann by one")),
         (Agree, "ann", "unavailable", Err("temporarily_unavailable")),
+        (Agree, "ann", "garbage", Err("invalid_credential")),
+        (Agree, "absent", "absent", Ok("nobody")),
+        (Agree, "absent", "invalid", Err("invalid_credential")),
         (FirstWins, "ann", "bob", Ok("ann by one")),
         (FirstWins, "ann", "invalid", Ok("ann by one")),
+        (FirstWins, "ann", "garbage", Ok("ann by one")),
         (FirstWins, "invalid", "ann", Err("invalid_credential")),
+        (FirstWins, "garbage", "ann", Err("invalid_credential")),
+        (
+            FirstWins,
+            "unavailable",
+            "ann",
+            Err("temporarily_unavailable"),
+        ),
+        // What counts as not sent decides nothing.
+        (FirstWins, "absent", "ann", Ok("ann by two")),
+        (FirstWins, "absent", "invalid", Err("invalid_credential")),
+        (FirstWins, "absent", "garbage", Err("invalid_credential")),
+        (RefuseMultiple, "absent", "ann", Ok("ann by two")),
+        (RefuseMultiple, "ann", "absent", Ok("ann by one")),
+        (RefuseMultiple, "ann", "invalid", Err("invalid_credential")),
+        (RefuseMultiple, "ann", "garbage", Err("invalid_credential")),
         (RefuseMultiple, "ann", "ann", Err("conflicting_credentials")),
         (RefuseMultiple, "ann", "bob", Err("conflicting_credentials")),
     ] {
@@ -244,6 +266,98 @@ async fn the_body_can_be_replaced_and_the_challenges_stay() {
 }
 
 #[tokio::test]
+async fn what_the_body_s_closure_says_weakens_nothing() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let body = move |_: &AuthError| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Response::builder()
+            .status(200)
+            .header("cache-control", "public, max-age=60")
+            .header("www-authenticate", "Custom")
+            .header("retry-after", "0")
+            .header("set-cookie", "a=1")
+            .header("set-cookie", "b=2")
+            .body(Bytes::new())
+            .unwrap()
+    };
+    let service = ServiceBuilder::new()
+        .layer(AuthLayer::new(HeaderScheme("one")).with_refusal(body))
+        .layer(RequireAuth::authenticated())
+        .service_fn(whoami);
+    for (headers, challenge) in [
+        (&[][..], "one"),
+        (&[("one", "invalid")], r#"one error="invalid_credential""#),
+    ] {
+        let res = send(&service, get(headers)).await;
+        assert_eq!(res.status(), 401);
+        assert_eq!(challenges(&res), [challenge]);
+        assert_eq!(res.headers()[CACHE_CONTROL], "no-store");
+        assert_eq!(res.headers().get_all("set-cookie").iter().count(), 2);
+        assert_eq!(calls.swap(0, Ordering::Relaxed), 1);
+    }
+}
+
+#[tokio::test]
+async fn only_a_grpc_call_is_refused_with_a_200() {
+    let service = ServiceBuilder::new()
+        .layer(AuthLayer::new(HeaderScheme("one")))
+        .layer(RequireAuth::role("admin"))
+        .service_fn(whoami);
+    let handler = ServiceBuilder::new()
+        .layer(AuthLayer::new(HeaderScheme("one")))
+        .service_fn(|_: Request<()>| async {
+            let res = refusal_response(&Problem, Unauthenticated);
+            Ok::<Response<Bytes>, std::convert::Infallible>(res)
+        });
+    for (method, version, content_type, grpc) in [
+        ("POST", Version::HTTP_2, "application/grpc", true),
+        ("POST", Version::HTTP_2, "application/grpc+proto", true),
+        ("POST", Version::HTTP_2, "application/grpc;x=y", true),
+        ("POST", Version::HTTP_2, "application/grpc-web", false),
+        ("POST", Version::HTTP_11, "application/grpc", false),
+        ("GET", Version::HTTP_2, "application/grpc", false),
+        ("GET", Version::HTTP_11, "application/grpc", false),
+    ] {
+        for credential in [None, Some("invalid"), Some("ann")] {
+            let mut req = get(&[("content-type", content_type)]);
+            *req.method_mut() = method.parse().unwrap();
+            *req.version_mut() = version;
+            if let Some(credential) = credential {
+                req.headers_mut().insert("one", credential.parse().unwrap());
+            }
+            for res in [send(&service, req.clone()).await, send(&handler, req).await] {
+                let case = format!("{method} {version:?} {content_type} {credential:?}");
+                assert_eq!(res.status() == 200, grpc, "{case}");
+                assert_eq!(res.headers().contains_key("grpc-status"), grpc, "{case}");
+                assert_eq!(res.body().is_empty(), grpc, "{case}");
+                assert_eq!(res.headers()[CACHE_CONTROL], "no-store", "{case}");
+                let forbidden = code_of(&res) == "forbidden";
+                assert_eq!(challenges(&res).is_empty(), forbidden, "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_say_where_a_request_came_from() {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sink = Arc::clone(&seen);
+    let events = Events::to(move |event: &Event<'_>| sink.lock().unwrap().push(event.address));
+    let service = ServiceBuilder::new()
+        .layer(AuthLayer::new(HeaderScheme("one")).events(events))
+        .layer(RequireAuth::authenticated())
+        .service_fn(whoami);
+    let address = std::net::IpAddr::from([203, 0, 113, 7]);
+    for headers in [&[][..], &[("one", "invalid")], &[("one", "ann")]] {
+        let mut req = get(headers);
+        req.extensions_mut().insert(ClientAddress::new(address));
+        send(&service, req).await;
+    }
+    assert_eq!(*seen.lock().unwrap(), [Some(address); 3]);
+}
+
+#[tokio::test]
 async fn a_body_without_bytes_is_left_empty() {
     #[derive(Debug, Default, PartialEq)]
     struct Opaque;
@@ -296,6 +410,21 @@ async fn an_authorization_header_that_nobody_claims_can_be_refused() {
     // No credential of that scheme was sent, so its challenge names no error.
     assert_eq!(challenges(&res), ["one"]);
     assert_eq!(send(&only, get(&[])).await.body(), "nobody");
+    // Neither a good nor a stale credential elsewhere claims it.
+    for other in ["ann", "absent"] {
+        let req = get(&[("authorization", "ann"), ("one", other)]);
+        assert_eq!(
+            code(&send(&only, req).await),
+            "invalid_credential",
+            "{other}"
+        );
+    }
+    let tuple = AuthLayer::new((HeaderScheme("authorization"), HeaderScheme("one")));
+    let tuple = ServiceBuilder::new()
+        .layer(tuple.refuse_unclaimed())
+        .service_fn(whoami);
+    let req = get(&[("authorization", "ann"), ("one", "ann")]);
+    assert_eq!(send(&tuple, req).await.body(), "ann by authorization");
 }
 
 #[tokio::test]
@@ -334,11 +463,23 @@ async fn x_12_the_credential_is_marked_sensitive_for_the_layers_inside() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x_07_an_identity_never_reaches_another_request() {
+    // The scheme and the handler let others run in between.
+    let scheme = auth_layer::scheme_fn(
+        "one",
+        |parts| Ok(parts.headers.get("one").cloned()),
+        |name| async move {
+            tokio::task::yield_now().await;
+            Ok(auth_layer::Identity::new("one", name.to_str().unwrap()))
+        },
+    );
     let service = ServiceBuilder::new()
-        .layer(AuthLayer::new(HeaderScheme("one")))
-        .service_fn(whoami);
+        .layer(AuthLayer::new(scheme))
+        .service_fn(|req: Request<()>| async move {
+            tokio::task::yield_now().await;
+            whoami(req).await
+        });
     let requests = (0..200).map(|n| {
         let service = service.clone();
         tokio::spawn(async move {
@@ -413,4 +554,9 @@ async fn x_19_floods_of_headers_are_answered_in_bounded_time() {
         let refused = value.starts_with("Basic ");
         assert_eq!(res.status() == 401, refused, "{}", &value[..10]);
     }
+}
+
+/// The code of a refusal, whatever its form.
+fn code_of(res: &Response<Bytes>) -> &'static str {
+    refusal(res.extensions()).unwrap().code()
 }

@@ -72,6 +72,10 @@ impl Scheme for SessionScheme {
         }
     }
 
+    fn claims_authorization(&self, _credential: &SessionCredential) -> bool {
+        false
+    }
+
     fn conceal(&self, headers: &mut HeaderMap) {
         for (name, value) in headers.iter_mut() {
             if name == COOKIE {

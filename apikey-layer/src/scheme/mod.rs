@@ -207,7 +207,9 @@ impl Scheme for ApiKeys {
             .format
             .parse(text)
             .map_err(|malformed| AuthError::malformed(malformed.reason()))?;
-        Ok(value.map(|value| PresentedKey::new(id, value.clone(), text.len(), parts)))
+        let in_authorization = bearer.is_some();
+        Ok(value
+            .map(|value| PresentedKey::new(id, value.clone(), text.len(), in_authorization, parts)))
     }
 
     fn verify(&self, credential: PresentedKey) -> VerifyFuture {
@@ -216,6 +218,10 @@ impl Scheme for ApiKeys {
 
     fn challenge(&self, _error: Option<&AuthError>) -> Challenges {
         self.inner.challenge.clone()
+    }
+
+    fn claims_authorization(&self, credential: &PresentedKey) -> bool {
+        credential.in_authorization
     }
 
     fn conceal(&self, headers: &mut HeaderMap) {

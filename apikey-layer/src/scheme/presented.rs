@@ -15,18 +15,27 @@ pub struct PresentedKey {
     pub(super) id: KeyId,
     /// From where it came, if that is known.
     pub(super) address: Option<IpAddr>,
+    /// Whether it stood in `Authorization`, and perhaps in its own header too.
+    pub(super) in_authorization: bool,
     /// The whole header: sharing it costs no copy. The key is at its end.
     value: HeaderValue,
     len: usize,
 }
 
 impl PresentedKey {
-    pub(super) fn new(id: KeyId, mut value: HeaderValue, len: usize, parts: &Parts) -> Self {
+    pub(super) fn new(
+        id: KeyId,
+        mut value: HeaderValue,
+        len: usize,
+        in_authorization: bool,
+        parts: &Parts,
+    ) -> Self {
         value.set_sensitive(true);
         let address = parts.extensions.get::<ClientAddress>();
         Self {
             id,
             address: address.and_then(ClientAddress::ip),
+            in_authorization,
             value,
             len,
         }

@@ -5,7 +5,8 @@ use super::{Event, EventKind, EventSink};
 /// Writes events to `tracing`, target `auth`.
 ///
 /// Success is `DEBUG`, refusals are `INFO`, signs of an attack are `WARN`, an unreachable store is
-/// `ERROR`. Text that a client chose is written with `Debug`, so it cannot forge log lines.
+/// `ERROR`. Text that a client chose is written with `Debug`, so it cannot forge log lines, and cut
+/// off after 128 characters.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct TracingSink;
@@ -21,7 +22,7 @@ impl EventSink for TracingSink {
                     scheme = event.scheme,
                     reason = event.reason,
                     subject = event.identity.map(|identity| tracing::field::debug(identity.subject())),
-                    claimed_subject = event.claimed_subject.map(tracing::field::debug),
+                    claimed_subject = event.claimed_subject.map(beginning).map(tracing::field::debug),
                     object_id = event.object_id,
                     address = event.address.map(tracing::field::display),
                     error = event.error.map(|error| tracing::field::display(Chain(error))),
@@ -35,6 +36,14 @@ impl EventSink for TracingSink {
             EventKind::Unavailable => record!(ERROR),
             _ => record!(INFO),
         }
+    }
+}
+
+/// Enough of a text that a client chose to know it again.
+fn beginning(text: &str) -> &str {
+    match text.char_indices().nth(128) {
+        Some((end, _)) => &text[..end],
+        None => text,
     }
 }
 

@@ -1,12 +1,10 @@
 //! [`Identity`] as an extractor.
 
-use std::convert::Infallible;
-
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use crate::layer::authenticated;
-use crate::{AuthError, Identity};
+use crate::{AuthError, AuthErrorKind, Identity};
 
 /// Answers 401 if nobody is logged in, and 500 if no [`AuthLayer`](crate::AuthLayer) ran.
 ///
@@ -27,10 +25,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Identity {
 }
 
 /// `None` means that no credential was sent, never that a bad one was: the layer answered that.
+/// Without a layer it is 500, as for `Identity`.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
-    type Rejection = Infallible;
+    type Rejection = AuthError;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Infallible> {
-        Ok(parts.extensions.get::<Self>().cloned())
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, AuthError> {
+        match authenticated(&parts.extensions) {
+            Ok((identity, _)) => Ok(Some(identity.clone())),
+            Err(error) if error.kind() == AuthErrorKind::Missing => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }

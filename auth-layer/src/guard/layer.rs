@@ -179,7 +179,11 @@ where
             Err(error) => State::Refuse {
                 response: Some(match self.rule.redirect(&parts, &error) {
                     Some(location) => see_other(location, error),
-                    None => refuse(&self.refusal, error, is_grpc(&parts.headers)),
+                    None => refuse(
+                        &self.refusal,
+                        error,
+                        is_grpc(&parts.method, parts.version, &parts.headers),
+                    ),
                 }),
             },
         };

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::{AuthError, AuthErrorKind, FactorKind, Identity, InvalidScope, Needed, ScopeSet};
+use crate::{
+    AuthError, AuthErrorKind, FactorKind, Identity, InvalidScope, Needed, ScopeSet, check_duration,
+};
 
 /// How far into the future the time of a proof may lie and still count: clocks of two servers are
 /// never quite equal.
@@ -95,14 +97,23 @@ impl Requirement {
 
     /// A factor that was proved at most so long ago, counted from the proof itself and not from the
     /// start of the session. A proof in the future does not count.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the duration is zero, which nobody meets, or above ten years.
     pub fn factor_within(kind: FactorKind, within: Duration) -> Self {
+        let within = checked("factor_within", within);
         Self::new(Node::Factor { kind, within })
     }
 
     /// An active authentication at most so long ago (OpenID Connect `max_age`). An identity that
     /// does not say when it authenticated, such as an API key, does not meet it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the duration is zero, which nobody meets, or above ten years.
     pub fn max_age(age: Duration) -> Self {
-        Self::new(Node::MaxAge(age))
+        Self::new(Node::MaxAge(checked("max_age", age)))
     }
 
     /// One of these authentication context classes (OpenID Connect `acr`).
@@ -148,6 +159,15 @@ impl Requirement {
         self.node
             .check(identity, now)
             .map_err(|unmet| unmet.into_error().with_scheme(identity.scheme()))
+    }
+}
+
+/// Requirements are written by the programmer, so that a wrong one is a panic at start.
+#[track_caller]
+fn checked(option: &'static str, duration: Duration) -> Duration {
+    match check_duration(option, duration) {
+        Ok(duration) => duration,
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -306,6 +326,8 @@ mod tests {
     use super::*;
     use crate::Factor;
 
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
@@ -416,10 +438,20 @@ mod tests {
     fn a_key_or_token_without_factors_is_never_fresh() {
         let key = Identity::builder("api-key", "ann").build();
         for requirement in [
-            Requirement::max_age(Duration::from_secs(u64::MAX)),
-            Requirement::factor_within(FactorKind::Password, Duration::from_secs(u64::MAX)),
+            Requirement::max_age(YEAR),
+            Requirement::factor_within(FactorKind::Password, YEAR),
         ] {
             assert!(requirement.check(&key, at(0)).is_err(), "{requirement:?}");
+        }
+    }
+
+    #[test]
+    fn x_15_a_duration_that_cannot_be_meant_is_a_mistake() {
+        for age in [Duration::ZERO, YEAR * 11, Duration::MAX] {
+            let max_age = std::panic::catch_unwind(|| Requirement::max_age(age));
+            let factor =
+                std::panic::catch_unwind(|| Requirement::factor_within(FactorKind::Password, age));
+            assert!(max_age.is_err() && factor.is_err(), "{age:?}");
         }
     }
 

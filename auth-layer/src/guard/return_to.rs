@@ -71,11 +71,14 @@ impl ReturnTo {
     }
 }
 
+/// How often a segment may be percent-encoded. Nobody does it three times for a good reason.
+const MAX_ENCODINGS: usize = 3;
+
 /// Neither a dot segment nor one that hides a slash, backslash, dot segment or control character
 /// behind percent-encoding, once or more than once.
 fn is_plain(segment: &str) -> bool {
     let mut text = segment.as_bytes().to_vec();
-    loop {
+    for _ in 0..=MAX_ENCODINGS {
         let decoded: Vec<u8> = percent_encoding::percent_decode(&text).collect();
         if decoded
             .iter()
@@ -84,11 +87,11 @@ fn is_plain(segment: &str) -> bool {
             return false;
         }
         if decoded == text {
-            break;
+            return !matches!(text.as_slice(), b"." | b"..");
         }
         text = decoded;
     }
-    !matches!(text.as_slice(), b"." | b"..")
+    false
 }
 
 impl Default for ReturnTo {
@@ -117,6 +120,7 @@ mod tests {
             "/a/b/",
             "/a?b=/c//d&e=%2F",
             "/%20a",
+            "/%252520a",
             "/a:b@c",
             "/...",
             "/a%25b",
@@ -154,9 +158,12 @@ mod tests {
             "/ä",
             "?a",
             "/a/%00",
+            "/%25252520a",
         ] {
             assert_eq!(ReturnTo::parse(evil), None, "{evil:?}");
         }
+        // However often a path is encoded, it is looked at a few times only.
+        assert!(ReturnTo::parse(&format!("/%{}41", "25".repeat(1000))).is_none());
         assert!(ReturnTo::parse(&format!("/{}", "a".repeat(2047))).is_some());
         assert!(ReturnTo::parse(&format!("/{}", "a".repeat(2048))).is_none());
     }

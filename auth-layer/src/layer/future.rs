@@ -1,6 +1,7 @@
 //! The future that [`Authenticate`](super::Authenticate) returns.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -11,9 +12,9 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::Config;
-use crate::refusal::{RefusalBody, refuse, replace_body};
-use crate::scheme::check_agreement;
-use crate::{AuthError, AuthErrorKind, Event, Identity, Scheme};
+use crate::refusal::{RefusalBody, into_grpc, is_grpc, refuse, replace_body};
+use crate::scheme::{check_agreement, multiple_credentials};
+use crate::{AuthError, AuthErrorKind, ClientAddress, ConflictPolicy, Event, Identity, Scheme};
 
 pin_project! {
     /// The response of [`Authenticate`](super::Authenticate). It is not boxed.
@@ -25,7 +26,29 @@ pin_project! {
         #[pin]
         state: State<S, A, B>,
         config: Arc<Config<A, R>>,
-        grpc: bool,
+        origin: RequestOrigin,
+    }
+}
+
+/// What the answer to a request depends on after the request is gone.
+#[derive(Clone, Copy)]
+pub(super) struct RequestOrigin {
+    grpc: bool,
+    address: Option<IpAddr>,
+}
+
+impl RequestOrigin {
+    pub(super) fn of<B>(req: &Request<B>) -> Self {
+        let address = req.extensions().get::<ClientAddress>();
+        Self {
+            grpc: is_grpc(req.method(), req.version(), req.headers()),
+            address: address.and_then(ClientAddress::ip),
+        }
+    }
+
+    fn locate<'a>(&self, mut event: Event<'a>) -> Event<'a> {
+        event.address = self.address;
+        event
     }
 }
 
@@ -56,11 +79,15 @@ where
     S: Service<Request<B>>,
     A: Scheme,
 {
-    pub(super) fn new(state: State<S, A, B>, config: Arc<Config<A, R>>, grpc: bool) -> Self {
+    pub(super) fn new(
+        state: State<S, A, B>,
+        config: Arc<Config<A, R>>,
+        origin: RequestOrigin,
+    ) -> Self {
         Self {
             state,
             config,
-            grpc,
+            origin,
         }
     }
 }
@@ -71,6 +98,7 @@ impl<A: Scheme, R> Config<A, R> {
         &self,
         result: Result<Identity, AuthError>,
         req: &mut Request<B>,
+        origin: RequestOrigin,
     ) -> Result<(), AuthError> {
         let identity = match result {
             Err(error) if error.kind() == AuthErrorKind::Absent => return Ok(()),
@@ -78,9 +106,13 @@ impl<A: Scheme, R> Config<A, R> {
         };
         match req.extensions().get::<Identity>() {
             // An identity is never overwritten: the outermost layer's stays.
+            Some(_) if self.policy == ConflictPolicy::RefuseMultiple => {
+                return Err(multiple_credentials());
+            }
             Some(first) => check_agreement(first, &identity)?,
             None => {
-                self.events.record(&Event::authenticated(&identity));
+                self.events
+                    .record(&origin.locate(Event::authenticated(&identity)));
                 req.extensions_mut().insert(identity);
             }
         }
@@ -89,7 +121,12 @@ impl<A: Scheme, R> Config<A, R> {
 
     /// Adds this layer's part to a refusal, whoever refused.
     #[cold]
-    fn complete<B>(&self, mut res: Response<B>) -> Response<B>
+    fn complete<B: Default>(
+        &self,
+        mut res: Response<B>,
+        origin: RequestOrigin,
+        is_own: bool,
+    ) -> Response<B>
     where
         R: RefusalBody<B>,
     {
@@ -97,7 +134,7 @@ impl<A: Scheme, R> Config<A, R> {
             return res;
         };
         if error.claim_record() {
-            self.events.record(&Event::refused(error));
+            self.events.record(&origin.locate(Event::refused(error)));
         }
         let own = error
             .scheme()
@@ -114,10 +151,15 @@ impl<A: Scheme, R> Config<A, R> {
                 res.headers_mut().append(WWW_AUTHENTICATE, challenge);
             }
         }
-        if R::REPLACES_INNER {
-            res = replace_body(&self.refusal, res);
+        if is_own || res.status().is_redirection() {
+            res
+        } else if origin.grpc {
+            into_grpc(res)
+        } else if R::REPLACES_INNER {
+            replace_body(&self.refusal, res)
+        } else {
+            res
         }
-        res
     }
 }
 
@@ -132,22 +174,22 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let res = loop {
+        let (res, is_own) = loop {
             let state = match this.state.as_mut().project() {
                 StateProj::Verify { future, next } => {
                     let result = ready!(future.poll(cx));
                     let (mut inner, mut req) = next.take().expect("polled after completion");
-                    match this.config.admit(result, &mut req) {
+                    match this.config.admit(result, &mut req, *this.origin) {
                         Ok(()) => State::Call {
                             future: inner.call(req),
                         },
                         Err(error) => State::Refuse { error: Some(error) },
                     }
                 }
-                StateProj::Call { future } => break ready!(future.poll(cx))?,
+                StateProj::Call { future } => break (ready!(future.poll(cx))?, false),
                 StateProj::Refuse { error } => {
                     let error = error.take().expect("polled after completion");
-                    break refuse(&this.config.refusal, error, *this.grpc);
+                    break (refuse(&this.config.refusal, error, this.origin.grpc), true);
                 }
             };
             this.state.set(state);
@@ -155,7 +197,7 @@ where
         Poll::Ready(Ok(if res.extensions().is_empty() {
             res
         } else {
-            this.config.complete(res)
+            this.config.complete(res, *this.origin, is_own)
         }))
     }
 }

@@ -10,11 +10,10 @@ use http::request::Parts;
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::future::{ResponseFuture, State};
+use super::future::{RequestOrigin, ResponseFuture, State};
 use super::{AuthorizationClaimed, Config, Visited};
 use crate::authorization::at_most_one;
-use crate::refusal::{RefusalBody, is_grpc};
-use crate::scheme::multiple_credentials;
+use crate::refusal::RefusalBody;
 use crate::{AuthError, AuthErrorKind, ConflictPolicy, Identity, Scheme, SharedClock};
 
 /// Authenticates requests; see [`AuthLayer`](super::AuthLayer).
@@ -48,6 +47,10 @@ impl<A: Scheme, R> Config<A, R> {
     /// What this layer has to check: a credential, or nothing.
     fn extract(&self, parts: &mut Parts) -> Result<Option<A::Credential>, AuthError> {
         let has_authorization = at_most_one(&parts.headers)?;
+        if self.policy == ConflictPolicy::FirstWins && parts.extensions.get::<Identity>().is_some()
+        {
+            return Ok(None);
+        }
         let found = match self.scheme.extract(parts) {
             Err(error) if error.kind() == AuthErrorKind::Absent => Ok(None),
             found => found.map_err(|error| error.with_scheme(self.scheme.name())),
@@ -57,15 +60,9 @@ impl<A: Scheme, R> Config<A, R> {
         }
         let found = found?;
 
-        if found.is_some() && parts.extensions.get::<Identity>().is_some() {
-            match self.policy {
-                ConflictPolicy::Agree => {}
-                ConflictPolicy::FirstWins => return Ok(None),
-                ConflictPolicy::RefuseMultiple => return Err(multiple_credentials()),
-            }
-        }
         if has_authorization {
-            if found.is_some() {
+            let claimed = found.as_ref();
+            if claimed.is_some_and(|found| self.scheme.claims_authorization(found)) {
                 parts.extensions.insert(AuthorizationClaimed);
             } else if self.refuse_unclaimed
                 && parts.extensions.get::<AuthorizationClaimed>().is_none()
@@ -96,7 +93,7 @@ where
     }
 
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        let grpc = is_grpc(req.headers());
+        let origin = RequestOrigin::of(&req);
         let (mut parts, body) = req.into_parts();
         parts.extensions.insert(Visited);
         if !self.config.clock.is_system() {
@@ -125,7 +122,7 @@ where
             }
             Err(error) => State::Refuse { error: Some(error) },
         };
-        ResponseFuture::new(state, Arc::clone(&self.config), grpc)
+        ResponseFuture::new(state, Arc::clone(&self.config), origin)
     }
 }
 

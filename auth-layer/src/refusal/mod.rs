@@ -8,10 +8,10 @@ mod grpc;
 mod problem;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Extensions, HeaderMap, HeaderValue, Response};
 
-pub(crate) use self::grpc::is_grpc;
+pub(crate) use self::grpc::{into_grpc, is_grpc};
 pub use self::problem::Problem;
 use crate::AuthError;
 
@@ -82,6 +82,8 @@ pub(crate) fn refuse<B: Default, R: RefusalBody<B>>(
     } else {
         let mut res = body.response(&error);
         *res.status_mut() = error.status();
+        // The challenges are the layers' to add.
+        res.headers_mut().remove(WWW_AUTHENTICATE);
         res
     };
     set_head(res.headers_mut(), &error);
@@ -120,7 +122,9 @@ pub(crate) fn replace_body<B, R: RefusalBody<B>>(body: &R, inner: Response<B>) -
     head.headers.remove(CONTENT_LENGTH);
     head.headers.remove(CONTENT_TYPE);
     for (name, value) in &described.headers {
-        head.headers.insert(name, value.clone());
+        if ![CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE].contains(name) {
+            head.headers.append(name, value.clone());
+        }
     }
     Response::from_parts(head, replacement)
 }
@@ -145,7 +149,8 @@ pub fn refusal(extensions: &Extensions) -> Option<&AuthError> {
 fn set_head(headers: &mut HeaderMap, error: &AuthError) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(after) = error.retry_after() {
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        let partial = u64::from(after.subsec_nanos() > 0);
+        let seconds = after.as_secs().saturating_add(partial);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     }
 }

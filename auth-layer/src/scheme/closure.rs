@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 
 use super::Scheme;
 use crate::{AuthError, Challenge, Challenges, Identity};
@@ -10,23 +12,29 @@ use crate::{AuthError, Challenge, Challenges, Identity};
 /// Makes a scheme from two closures: one finds the credential, the other checks it.
 ///
 /// ```
-/// use auth_layer::{AuthError, AuthLayer, Identity, scheme_fn};
+/// use auth_layer::{AuthError, AuthLayer, Identity, SecretDigest, scheme_fn};
+/// use http::HeaderName;
 ///
-/// let layer = AuthLayer::new(scheme_fn(
+/// let known = SecretDigest::of("admit-one");
+/// let tickets = scheme_fn(
 ///     "ticket",
-///     |parts| Ok(parts.headers.get("x-ticket").cloned()),
-///     |ticket| async move {
-///         if ticket == "admit-one" {
+///     |parts| Ok(parts.headers.get("x-ticket").map(|ticket| SecretDigest::of(ticket))),
+///     move |ticket| async move {
+///         // Digests compare in constant time.
+///         if ticket == known {
 ///             Ok(Identity::new("ticket", "visitor"))
 ///         } else {
 ///             Err(AuthError::invalid("unknown_ticket"))
 ///         }
 ///     },
-/// ));
+/// );
+/// let layer = AuthLayer::new(tickets.with_header(HeaderName::from_static("x-ticket")));
 /// # let _ = layer;
 /// ```
 ///
-/// It offers no challenge; add one with [`SchemeFn::with_challenge`].
+/// The credential is taken to come from `Authorization` unless
+/// [`with_header`](SchemeFn::with_header) says otherwise. There is no challenge; add one with
+/// [`with_challenge`](SchemeFn::with_challenge).
 pub fn scheme_fn<X, V, C, Fut>(name: &'static str, extract: X, verify: V) -> SchemeFn<X, V>
 where
     X: Fn(&Parts) -> Result<Option<C>, AuthError> + Send + Sync + 'static,
@@ -39,6 +47,7 @@ where
         extract,
         verify,
         challenge: Challenges::none(),
+        header: None,
     }
 }
 
@@ -49,9 +58,18 @@ pub struct SchemeFn<X, V> {
     extract: X,
     verify: V,
     challenge: Challenges,
+    header: Option<HeaderName>,
 }
 
 impl<X, V> SchemeFn<X, V> {
+    /// Says which header carries the credential, if it is not `Authorization`: it is marked as
+    /// sensitive, so that no layer further in prints it.
+    #[must_use]
+    pub fn with_header(mut self, header: HeaderName) -> Self {
+        self.header = Some(header);
+        self
+    }
+
     /// Offers `challenge` to whoever is refused.
     #[must_use]
     pub fn with_challenge(mut self, challenge: Challenge) -> Self {
@@ -80,6 +98,17 @@ where
 
     fn verify(&self, credential: C) -> Fut {
         (self.verify)(credential)
+    }
+
+    fn conceal(&self, headers: &mut HeaderMap) {
+        let header = self.header.as_ref().unwrap_or(&AUTHORIZATION);
+        if let Some(value) = headers.get_mut(header) {
+            value.set_sensitive(true);
+        }
+    }
+
+    fn claims_authorization(&self, _credential: &C) -> bool {
+        self.header.is_none()
     }
 
     fn challenge(&self, _error: Option<&AuthError>) -> Challenges {

@@ -10,11 +10,14 @@
 pub enum ConflictPolicy {
     /// All credentials must be good and prove the same principal (issuer, tenant, subject); the
     /// first one in order gives the identity. Anything else is 401. The default.
+    ///
+    /// Give all schemes that know the same users the same issuer, or none: a session without an
+    /// issuer and a token with one prove different principals.
     #[default]
     Agree,
-    /// The first scheme in order that finds a credential decides alone; the others are not looked
-    /// at. A bad credential of that scheme is still 401.
+    /// The first credential in order decides alone, good or bad; later ones are not checked. One
+    /// that counts as not sent, such as a stale cookie, is passed over.
     FirstWins,
-    /// A second credential is 401, even if it agrees.
+    /// A second credential is 401, even if it agrees. One that counts as not sent is none.
     RefuseMultiple,
 }

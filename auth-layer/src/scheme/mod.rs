@@ -130,6 +130,16 @@ pub trait Scheme: Send + Sync + 'static {
         }
     }
 
+    /// Whether this credential came from the `Authorization` header. Default: true.
+    ///
+    /// Override it if it came from elsewhere: then
+    /// [`refuse_unclaimed`](crate::AuthLayer::refuse_unclaimed) knows that nobody has looked at an
+    /// `Authorization` header beside it.
+    fn claims_authorization(&self, credential: &Self::Credential) -> bool {
+        let _ = credential;
+        true
+    }
+
     /// Whether errors that name `scheme` are about this scheme; tuples answer for their members.
     fn answers_for(&self, scheme: &str) -> bool {
         self.name() == scheme

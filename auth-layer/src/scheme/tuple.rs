@@ -10,28 +10,27 @@ use pin_project_lite::pin_project;
 use super::{ConflictPolicy, Scheme};
 use crate::{AuthError, AuthErrorKind, Challenges, Identity};
 
-/// What has been proved so far.
+/// What has been proved so far, and what that means for the credentials that are left.
 #[derive(Debug)]
 struct Proved {
     identity: Option<Identity>,
-    refused: bool,
+    policy: ConflictPolicy,
 }
 
 impl Proved {
-    /// A second credential where there may be one only is refused before any is checked.
-    fn start(policy: ConflictPolicy, credentials: usize) -> Self {
-        Self {
-            identity: None,
-            refused: policy == ConflictPolicy::RefuseMultiple && credentials > 1,
-        }
+    fn is_decided(&self) -> bool {
+        self.policy == ConflictPolicy::FirstWins && self.identity.is_some()
     }
 
     fn add(&mut self, result: Result<Identity, AuthError>) -> Result<(), AuthError> {
         match (result, &self.identity) {
-            (Ok(identity), None) => self.identity = Some(identity),
-            (Ok(second), Some(first)) => check_agreement(first, &second)?,
             // A stale cookie counts as not sent.
             (Err(error), _) if error.kind() == AuthErrorKind::Absent => {}
+            (Ok(identity), None) => self.identity = Some(identity),
+            (Ok(_), Some(_)) if self.policy == ConflictPolicy::RefuseMultiple => {
+                return Err(multiple_credentials());
+            }
+            (Ok(second), Some(first)) => check_agreement(first, &second)?,
             (Err(error), _) => return Err(error),
         }
         Ok(())
@@ -43,10 +42,9 @@ pub(crate) fn check_agreement(first: &Identity, second: &Identity) -> Result<(),
     if first.is_same_principal(second) {
         return Ok(());
     }
-    Err(AuthError::new(
-        AuthErrorKind::Conflict,
-        "different_principals",
-    ))
+    let who = |identity: &Identity| format!("{:?} by {}", identity.subject(), identity.scheme());
+    let error = AuthError::new(AuthErrorKind::Conflict, "different_principals");
+    Err(error.with_source(format!("{} and {}", who(first), who(second))))
 }
 
 /// More than one credential where the policy allows one.
@@ -55,11 +53,14 @@ pub(crate) fn multiple_credentials() -> AuthError {
 }
 
 pin_project! {
-    /// One member's verification: not needed, under way, or over.
+    /// One member's verification: not needed or over, refused already, or under way.
     #[project = SlotProj]
     #[derive(Debug)]
     enum Slot<F> {
         Empty,
+        Malformed {
+            error: Option<AuthError>,
+        },
         Pending {
             #[pin]
             future: F,
@@ -76,6 +77,10 @@ impl<F: Future<Output = Result<Identity, AuthError>>> Slot<F> {
     ) -> Poll<Result<(), AuthError>> {
         let result = match self.as_mut().project() {
             SlotProj::Empty => return Poll::Ready(Ok(())),
+            SlotProj::Malformed { error } => match error.take() {
+                Some(error) => Err(error),
+                None => return Poll::Ready(Ok(())),
+            },
             SlotProj::Pending { future, scheme } => {
                 ready!(future.poll(cx)).map_err(|error| error.with_scheme(scheme))
             }
@@ -104,11 +109,10 @@ macro_rules! tuple_scheme {
 
             fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
                 let this = self.project();
-                if this.proved.refused {
-                    return Poll::Ready(Err(multiple_credentials()));
-                }
                 $(
-                    if let Err(error) = ready!(this.$slot.poll(cx, this.proved)) {
+                    if !this.proved.is_decided()
+                        && let Err(error) = ready!(this.$slot.poll(cx, this.proved))
+                    {
                         return Poll::Ready(Err(error));
                     }
                 )+
@@ -120,7 +124,7 @@ macro_rules! tuple_scheme {
         }
 
         impl<$($scheme: Scheme),+> Scheme for ($($scheme,)+) {
-            type Credential = ($(Option<$scheme::Credential>,)+);
+            type Credential = ($(Option<Result<$scheme::Credential, AuthError>>,)+);
             type Future = $future<$($scheme::Future),+>;
 
             fn name(&self) -> &'static str {
@@ -133,10 +137,17 @@ macro_rules! tuple_scheme {
                     match self.$index.extract(parts) {
                         Ok(credential) => {
                             found |= credential.is_some();
-                            credential
+                            credential.map(Ok)
                         }
                         Err(error) if error.kind() == AuthErrorKind::Absent => None,
-                        Err(error) => return Err(error.with_scheme(self.$index.name())),
+                        Err(error) => {
+                            let error = error.with_scheme(self.$index.name());
+                            // Behind another credential it depends on the policy what this means.
+                            if !found {
+                                return Err(error);
+                            }
+                            Some(Err(error))
+                        }
                     },
                 )+);
                 Ok(found.then_some(credentials))
@@ -151,24 +162,27 @@ macro_rules! tuple_scheme {
                 mut credential: Self::Credential,
                 policy: ConflictPolicy,
             ) -> Self::Future {
-                let credentials = [$(credential.$index.is_some()),+];
-                if policy == ConflictPolicy::FirstWins {
-                    let first = credentials.iter().position(|found| *found);
-                    $(
-                        if first != Some($index) {
-                            credential.$index = None;
-                        }
-                    )+
+                // Where all must be good, one that cannot be spares the work for the others.
+                if policy != ConflictPolicy::FirstWins {
+                    let malformed = [$(matches!(credential.$index, Some(Err(_)))),+];
+                    if let Some(malformed) = malformed.iter().position(|malformed| *malformed) {
+                        $(
+                            if malformed != $index {
+                                credential.$index = None;
+                            }
+                        )+
+                    }
                 }
                 $future {
                     $($slot: match credential.$index {
-                        Some(credential) => Slot::Pending {
+                        Some(Ok(credential)) => Slot::Pending {
                             future: self.$index.verify_under(credential, policy),
                             scheme: self.$index.name(),
                         },
+                        Some(Err(error)) => Slot::Malformed { error: Some(error) },
                         None => Slot::Empty,
                     },)+
-                    proved: Proved::start(policy, credentials.iter().filter(|found| **found).count()),
+                    proved: Proved { identity: None, policy },
                 }
             }
 
@@ -195,6 +209,15 @@ macro_rules! tuple_scheme {
 
             fn conceal(&self, headers: &mut HeaderMap) {
                 $(self.$index.conceal(headers);)+
+            }
+
+            fn claims_authorization(&self, credential: &Self::Credential) -> bool {
+                $(
+                    credential.$index.as_ref().is_some_and(|credential| match credential {
+                        Ok(credential) => self.$index.claims_authorization(credential),
+                        Err(_) => true,
+                    })
+                )||+
             }
 
             fn answers_for(&self, scheme: &str) -> bool {

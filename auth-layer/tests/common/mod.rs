@@ -67,6 +67,10 @@ impl Scheme for HeaderScheme {
     fn explains_missing_scope(&self) -> bool {
         self.0 == "two"
     }
+
+    fn claims_authorization(&self, _credential: &String) -> bool {
+        self.0 == "authorization"
+    }
 }
 
 /// Answers with the subject, or `nobody`.
