@@ -13,6 +13,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// Captures every event and span, of every level, with all fields.
 ///
+/// `tracing` decides once for the whole process which events are wanted, so a capture on one thread
+/// can miss events while other tests begin to log on theirs. Put such a test into a test binary of
+/// its own, where [`assert_contains`](Self::assert_contains) tells that the capture works.
+///
 /// ```
 /// use auth_test::LogCapture;
 ///

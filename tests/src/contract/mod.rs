@@ -6,12 +6,13 @@
 //! that is in use, and leaves its rows there.
 //!
 //! ```
-//! use session_layer::MemorySessionBackend; // yours, here
+//! use auth_layer::MemoryRevocations; // yours, here
+//! use auth_test::contract;
 //!
-//! #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-//! async fn sessions_keep_the_contract() {
-//!     auth_test::contract::session_backend(async || MemorySessionBackend::new()).await;
-//! }
+//! // In a `#[tokio::test(flavor = "multi_thread", worker_threads = 4)]`:
+//! # #[tokio::main(flavor = "multi_thread", worker_threads = 2)] async fn main() {
+//! contract::revocations(async || MemoryRevocations::new()).await;
+//! # }
 //! ```
 //!
 //! | suite | checks | feature |

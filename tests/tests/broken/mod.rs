@@ -1,9 +1,11 @@
 //! Stores with one fault each, as they are written by mistake. The suites have to find it, and to
 //! name the line of the contract.
+#![allow(clippy::unwrap_used, reason = "for tests only, but not marked as one")]
 
 mod digest;
 mod keys;
 mod revocations;
+mod session_faults;
 mod sessions;
 mod users;
 

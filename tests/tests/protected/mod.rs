@@ -1,4 +1,5 @@
 //! One application for each scheme, over a store with faults.
+#![allow(clippy::unwrap_used, reason = "for tests only, but not marked as one")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};

@@ -1,6 +1,7 @@
 //! The suite for [`SessionBackend`].
 
 mod cap;
+mod collide;
 mod dead;
 mod dropped;
 mod guarded;
@@ -55,6 +56,7 @@ const TIME: &str = "Time comes from the caller";
 pub async fn session_backend<S: SessionBackend>(make: impl AsyncFn() -> S) {
     need_threads();
     verbs::check_all(&Trial::new(make().await)).await;
+    collide::check_all(&Trial::new(make().await)).await;
     guarded::check_all(&Trial::new(make().await)).await;
     dead::check_all(&Trial::new(make().await)).await;
     time::check_all(&Trial::new(make().await)).await;
