@@ -27,6 +27,8 @@ use crate::{KeyId, KeyRecord, Owner};
 /// - A revocation is for good, and keeps the time of the first.
 /// - A change that returned `Ok` is seen by every later `find`.
 /// - An error means "could not ask". It is never read as "no such key": the request is answered 503.
+///
+/// `auth_test::contract::api_key_store` checks an implementation against this.
 pub trait ApiKeyStore: Send + Sync + 'static {
     /// The answer of [`find`](Self::find), if it can be given without waiting.
     fn find_now(&self, id: &KeyId) -> Lookup {

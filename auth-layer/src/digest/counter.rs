@@ -25,6 +25,8 @@ use crate::AuthError;
 /// - If `expires_at` has passed by the store's own clock, it answers `false`: what was used may
 ///   already be forgotten. `expires_at` is the same in all calls for one nonce.
 /// - An error means "could not count". It is never read as "used" or "unused": the layer answers 503.
+///
+/// `auth_test::contract::nonce_counters` checks an implementation against this.
 pub trait NonceCounters: Send + Sync + 'static {
     /// Raises the count of `nonce` to `count` and answers `true`, or answers `false` if it is there
     /// or above already.

@@ -20,6 +20,8 @@ use crate::{AuthError, Identity};
 /// - A changed password is seen by the next call. A record that is cached longer than that keeps
 ///   the old password working.
 /// - An error means "could not ask", and is never read as "no such user": the layer answers 503.
+///
+/// `auth_test::contract::digest_store` checks an implementation against this.
 pub trait DigestStore: Send + Sync + 'static {
     /// Looks a user up by name.
     ///

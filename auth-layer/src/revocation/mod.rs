@@ -61,6 +61,8 @@ impl<'a> IssuedToken<'a> {
 /// - A subject's instant only moves forward, whatever order revocations arrive in; so does `until`.
 /// - A token issued at the instant itself counts as issued before it.
 /// - An error means "could not ask" and is never read as "not revoked".
+///
+/// `auth_test::contract::revocations` checks an implementation against this.
 pub trait Revocations: Send + Sync + 'static {
     /// The answer, if it can be given without waiting; `None` to be asked by
     /// [`is_revoked`](Self::is_revoked).

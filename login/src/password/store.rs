@@ -28,6 +28,8 @@ use super::user::UserRecord;
 /// - A `find` that begins after a `replace_hash` has returned true sees the new hash.
 /// - An error means "could not ask". It is never read as "no such user": the login is answered 503.
 ///
+/// `auth_test::contract::user_store` checks an implementation against this, except for the time.
+///
 /// ```
 /// use auth_layer::AuthError;
 /// use login::password::{PasswordHash, UserRecord, UserStore};

@@ -36,7 +36,7 @@ use crate::{SessionData, SessionId, SessionRecord, UserKey};
 /// - **An error means "could not ask"**, whatever its kind, and is answered 503. It never means
 ///   "no such session".
 ///
-/// The contract suite in `auth-test` checks an implementation against this, with races.
+/// `auth_test::contract::session_backend` checks an implementation against this, with races.
 pub trait SessionBackend: Send + Sync + 'static {
     /// Stores a new session, if neither its secret nor its id is taken and its user has room.
     ///
