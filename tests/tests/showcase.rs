@@ -149,12 +149,13 @@ async fn each_route_answers_each_identity_as_promised() {
     let showcase = start();
     for (user, admin, reports) in [("alice", 200, 200), ("bob", 403, 403)] {
         let token = bearer(&showcase, user, PASSWORD).await;
-        let (key, _) = api_key(
-            &showcase,
-            &token,
-            &json!({ "name": "all", "scopes": ["reports:read"] }),
-        )
-        .await;
+        let scopes = if user == "alice" {
+            json!(["reports:read"])
+        } else {
+            json!([])
+        };
+        let body = json!({ "name": "all", "scopes": scopes });
+        let (key, _) = api_key(&showcase, &token, &body).await;
         let session = log_in(&showcase, user, PASSWORD).await.cookie();
         for (credential, scheme) in [
             (&session, "session"),
@@ -251,6 +252,7 @@ async fn x_05_credentials_that_contradict_each_other_are_refused() {
     let token = bearer(&showcase, "alice", PASSWORD).await;
     let (key, _) = api_key(&showcase, &token, &json!({ "name": "mine" })).await;
     let others = bearer(&showcase, "bob", PASSWORD).await;
+    let stale = format!("cookie: session={}", "A".repeat(43));
     for (credentials, status) in [
         ([&alice, &token], 200),
         ([&alice, &key], 200),
@@ -262,6 +264,11 @@ async fn x_05_credentials_that_contradict_each_other_are_refused() {
         ([&token, &"x-api-key: garbage".to_owned()], 401),
         // A cookie that means nothing counts as nothing.
         ([&token, &"cookie: session=unknown".to_owned()], 200),
+        ([&token, &stale], 200),
+        // Nothing beside it makes up for an `Authorization` that nobody knows.
+        ([&alice, &"authorization: Bassic YQ==".to_owned()], 401),
+        ([&key, &"authorization: Bassic YQ==".to_owned()], 401),
+        ([&stale, &"authorization: Bassic YQ==".to_owned()], 401),
     ] {
         let headers = credentials.map(Clone::clone);
         let answer = showcase.get("/me", &headers).await;
@@ -409,6 +416,27 @@ async fn ses_11_a_new_password_ends_what_the_old_one_opened() {
     }
     assert_eq!(log_in(&showcase, "alice", PASSWORD).await.status, 401);
     assert_eq!(log_in(&showcase, "alice", NEW).await.status, 303);
+
+    // Whoever proved the password may change it, and then no session is kept.
+    let token = bearer(&showcase, "bob", PASSWORD).await;
+    for (credential, current, new) in [(token, PASSWORD, NEW), (basic("bob", NEW), NEW, PASSWORD)] {
+        let session = log_in(&showcase, "bob", current).await.cookie();
+        let form = change(current, new);
+        let headers = [credential];
+        let answer = showcase
+            .post_form("/account/password", &headers, &form)
+            .await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        assert_eq!(showcase.get("/me", &[session]).await.status, 401);
+        assert_eq!(showcase.get("/me", &headers).await.status, 401);
+        assert_eq!(log_in(&showcase, "bob", new).await.status, 303);
+    }
+    let key = json!({ "name": "key" });
+    let (key, _) = api_key(&showcase, &bearer(&showcase, "bob", PASSWORD).await, &key).await;
+    let answer = showcase
+        .post_form("/account/password", &[key], &change(PASSWORD, NEW))
+        .await;
+    assert_eq!(answer.problem(), "insufficient_user_authentication");
     let digest = |password: &str| {
         let line = format!(
             "curl -s -o /dev/null -w '%{{http_code}}' --digest -u 'alice:{password}' {}/legacy",
@@ -590,6 +618,15 @@ async fn apk_01_apk_05_apk_06_keys_are_made_listed_rotated_and_revoked_by_their_
         assert_eq!(answer.status, status, "{body}: {answer:?}");
         answer.problem();
     }
+    let body = json!({ "username": "alice", "password": PASSWORD, "scope": "" });
+    let narrow = showcase.post_json("/token", &[], &body).await.json();
+    let narrow = narrow["access_token"].as_str().unwrap();
+    showcase.secret(narrow);
+    let headers = [format!("authorization: Bearer {narrow}")];
+    let body = json!({ "name": "x", "scopes": ["reports:read"] });
+    let answer = showcase.post_json("/api-keys", &headers, &body).await;
+    assert_eq!(answer.problem(), "insufficient_scope");
+
     for id in ["nothing", "..%2f", "%00"] {
         let path = format!("/api-keys/{id}");
         let answer = showcase.send("DELETE", &path, &[alice.clone()], "").await;
@@ -635,6 +672,28 @@ async fn x_08_networks_of_a_key_follow_the_client_and_not_its_headers() {
         let (key, _) = api_key(&showcase, &alice, &body).await;
         let answer = showcase.get("/me", &[key, spoofed.clone()]).await;
         assert_eq!(answer.status, status, "{network}");
+    }
+
+    // Behind a proxy nothing that a client writes makes it look like the proxy.
+    let variables = [
+        ("DEMO_PASSWORD", PASSWORD),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let showcase = Running::start("showcase", &variables);
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let body = json!({ "name": "inside", "allowed_cidrs": ["127.0.0.0/8", "10.0.0.0/8"] });
+    let (key, _) = api_key(&showcase, &alice, &body).await;
+    for (forwarded, status) in [
+        ("10.1.2.3", 200),
+        ("203.0.113.7", 401),
+        ("10.1.2.3, 203.0.113.7", 401),
+        ("ÿ, 203.0.113.7", 401),
+        ("203.0.113.7, ÿ", 401),
+        ("unknown", 401),
+    ] {
+        let headers = [key.clone(), format!("x-forwarded-for: {forwarded}")];
+        let answer = showcase.get("/me", &headers).await;
+        assert_eq!(answer.status, status, "{forwarded}");
     }
 }
 

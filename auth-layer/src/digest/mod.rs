@@ -68,6 +68,9 @@
 //! - **Several nodes** need one [key](DigestBuilder::nonce_key) and
 //!   [counters](DigestBuilder::nonce_counters) that they share; each with its own counters would
 //!   take the same request once.
+//! - **Counters are bounded.** Each nonce that a right password was used with takes a place until it
+//!   expires. A user who takes all of them keeps others with new nonces out (503) for that long; put
+//!   a limit on requests in front, or give the counters more room.
 //! - **Changing a password** means a new [`DigestRecord`]; the next request sees it. The realm is
 //!   part of every [`Ha1`], so renaming it means to set all passwords again.
 //! - Names and passwords are compared byte by byte. `opaque` and `domain` are not sent, an `opaque`

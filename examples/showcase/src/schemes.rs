@@ -5,7 +5,7 @@ use std::error::Error;
 use apikey_layer::{ApiKeys, KeyFormat, SharedKeyOwners};
 use auth_layer::basic::Basic;
 use auth_layer::digest::{Algorithm, Digest};
-use auth_layer::{AuthLayer, ConfigError};
+use auth_layer::{AuthLayer, ConfigError, Events};
 use jwt_layer::Jwt;
 use login::password::PasswordLogin;
 use session_layer::{MemorySessionBackend, SessionLayer};
@@ -15,20 +15,17 @@ use crate::state::AppState;
 use crate::users::REALM;
 
 /// Cookie sessions. They log in and out, so they are a layer of their own.
-pub(crate) fn sessions(
-    state: &AppState,
-    settings: &Settings,
-) -> Result<SessionLayer, Box<dyn Error>> {
+pub(crate) fn sessions(settings: &Settings, events: &Events) -> Result<SessionLayer, ConfigError> {
     let builder = SessionLayer::builder(MemorySessionBackend::new())
         .limits(settings.session_limits)
-        .events(state.events.clone());
+        .events(events.clone());
     let origin = settings.public_url.to_string();
     let builder = if settings.public_url.is_https() {
         builder.public_origin(origin)
     } else {
         builder.insecure_http_on_loopback(origin)
     };
-    Ok(builder.build()?)
+    builder.build()
 }
 
 /// Keys look like `showcase_live_…`, so that scanners find those that leak.

@@ -1,17 +1,20 @@
 //! What handlers work with.
 
 use std::error::Error;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use apikey_layer::{KeyRegistry, MemoryApiKeys, SharedApiKeyStore};
-use auth_layer::{Events, MetricsSink};
-use jwt_layer::{Issuer, MemoryRevocations, SharedRevocations, SigningKey};
-use login::password::PasswordLogin;
+use auth_layer::{
+    AuthError, ClientAddress, Event, EventKind, Events, Identity, MetricsSink, PasswordCredentials,
+};
+use jwt_layer::{Issuer, MemoryRevocations, Revocations as _, SharedRevocations, SigningKey};
+use login::password::{NewPasswordError, PasswordLogin};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use session_layer::{SessionId, SessionLayer, UserKey};
 
 use crate::config::{Settings, WrongVariable};
+use crate::schemes;
 use crate::users::Users;
-use crate::{schemes, users};
 
 /// The application's state. Everything in it is shared and cheap to clone.
 #[derive(Clone)]
@@ -22,6 +25,7 @@ pub(crate) struct AppState {
     pub(crate) revocations: SharedRevocations,
     pub(crate) api_keys: KeyRegistry,
     pub(crate) key_store: SharedApiKeyStore,
+    pub(crate) sessions: SessionLayer,
     pub(crate) events: Events,
     pub(crate) metrics: PrometheusHandle,
 }
@@ -46,11 +50,8 @@ impl AppState {
 
         let events = Events::default().and(MetricsSink::new());
         let key_store = SharedApiKeyStore::new(MemoryApiKeys::new());
-        let api_keys = KeyRegistry::new(schemes::key_format()?, key_store.clone())
-            .events(events.clone())
-            // Any scope of this service may be asked for. A key has those that its owner has, at
-            // the moment of its use.
-            .grantable_scopes(|_| users::all_scopes());
+        let api_keys =
+            KeyRegistry::new(schemes::key_format()?, key_store.clone()).events(events.clone());
 
         Ok(Self {
             users,
@@ -59,14 +60,64 @@ impl AppState {
             revocations: SharedRevocations::new(MemoryRevocations::new()),
             api_keys,
             key_store,
+            sessions: schemes::sessions(settings, &events)?,
             events,
             metrics: PrometheusBuilder::new().install_recorder()?,
         })
     }
 
+    /// Checks a user name and a password; a failure is an event.
+    pub(crate) async fn check_password(
+        &self,
+        username: &str,
+        password: &str,
+        address: Option<ClientAddress>,
+    ) -> Result<Identity, AuthError> {
+        let credentials = PasswordCredentials::new(username, password);
+        self.login
+            .authenticate(credentials)
+            .await
+            .inspect_err(|error| {
+                let mut event = Event::new(EventKind::LoginFailed)
+                    .with_reason(error.reason())
+                    .with_claimed_subject(username);
+                event.address = address.and_then(|address| address.ip());
+                self.events.record(&event);
+            })
+    }
+
+    /// Gives a user another password and ends everything that the old one opened: access tokens, and
+    /// sessions but `keep`.
+    pub(crate) async fn change_password(
+        &self,
+        identity: &Identity,
+        password: &str,
+        keep: Option<SessionId>,
+    ) -> Result<(), NewPasswordError> {
+        let subject = identity.subject();
+        self.users
+            .set_password(&self.login, subject, password)
+            .await?;
+        let now = SystemTime::now();
+        self.revocations
+            .revoke_subject(self.issuer.name(), subject, now, now + self.token_horizon())
+            .await
+            .map_err(NewPasswordError::Fail)?;
+        let user = UserKey::from(identity);
+        let sessions = self.sessions.sessions();
+        match keep {
+            Some(keep) => sessions.revoke_others(&user, &keep).await,
+            None => sessions.revoke_all(&user).await,
+        }
+        .map_err(NewPasswordError::Fail)?;
+        self.events
+            .record(&Event::new(EventKind::PasswordChanged).with_identity(identity));
+        Ok(())
+    }
+
     /// How long a token that is issued now may be accepted anywhere: its lifetime and the skew of
     /// clocks that verifiers tolerate.
-    pub(crate) fn token_horizon(&self) -> Duration {
+    fn token_horizon(&self) -> Duration {
         self.issuer.lifetime() + Duration::from_secs(5 * 60)
     }
 }

@@ -33,13 +33,6 @@ const DEMO_USERS: [DemoUser; 2] = [
     },
 ];
 
-/// Every scope that there is here.
-pub(crate) fn all_scopes() -> ScopeSet {
-    DEMO_USERS
-        .iter()
-        .fold(ScopeSet::new(), |all, user| all.union(&user.scopes()))
-}
-
 impl DemoUser {
     fn scopes(&self) -> ScopeSet {
         self.scopes.parse().unwrap_or_default()

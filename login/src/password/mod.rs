@@ -31,6 +31,8 @@
 //! # Caveats
 //!
 //! - Attempts are not counted here.
+//! - A user whose stored hash cannot be checked (unknown kind, missing feature, over the limits) is
+//!   answered 503, which tells that the account exists. It is a fault to be mended, and logged.
 //! - New passwords are not compared with lists of leaked ones.
 //! - Passwords are compared byte for byte. Two ways to write one text in Unicode are two passwords;
 //!   normalise before, at registration and at login, if your users need it.

@@ -1,17 +1,15 @@
 //! Changing the password, and ending everything that the old one opened.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use auth_layer::{
-    AuthError, AuthErrorKind, Event, EventKind, FactorKind, Identity, PasswordCredentials,
-    RequireAuth, Requirement,
+    AuthError, AuthErrorKind, FactorKind, Identity, PasswordCredentials, RequireAuth, Requirement,
 };
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use axum::{Form, Router};
-use jwt_layer::Revocations as _;
 use login::password::NewPasswordError;
 use serde::Deserialize;
 use session_layer::SessionHandle;
@@ -48,32 +46,24 @@ async fn change_password(
         Err(error) if error.kind() != AuthErrorKind::Invalid => return Err(error),
         Ok(_) | Err(_) => return Err(wrong()),
     }
-    let changed = state
-        .users
-        .set_password(&state.login, identity.subject(), &form.new);
-    match changed.await {
-        Ok(()) => {}
-        Err(NewPasswordError::Fail(error)) => return Err(error),
-        Err(_) => {
+    // A client that goes away does not leave this half done.
+    let keep = session.id();
+    let change =
+        tokio::spawn(async move { state.change_password(&identity, &form.new, keep).await });
+    match change.await {
+        Ok(Ok(())) => Ok(Redirect::to("/").into_response()),
+        Ok(Err(NewPasswordError::Fail(error))) => Err(error),
+        Ok(Err(_)) => {
             let problem = Problem {
                 status: StatusCode::UNPROCESSABLE_ENTITY,
                 code: "unacceptable_password",
                 title: "The new password is too short or too long",
             };
-            return Ok(problem.into_response());
+            Ok(problem.into_response())
+        }
+        Err(error) => {
+            let failed = AuthError::new(AuthErrorKind::Internal, "password_change_failed");
+            Err(failed.with_source(error))
         }
     }
-
-    let now = SystemTime::now();
-    let until = now + state.token_horizon();
-    let issuer = state.issuer.name();
-    state
-        .revocations
-        .revoke_subject(issuer, identity.subject(), now, until)
-        .await?;
-    session.revoke_others().await?;
-    state
-        .events
-        .record(&Event::new(EventKind::PasswordChanged).with_identity(&identity));
-    Ok(Redirect::to("/").into_response())
 }

@@ -1,10 +1,10 @@
 //! Logging in with a form.
 
-use auth_layer::{AuthError, Event, EventKind, PasswordCredentials, ReturnTo};
+use auth_layer::{AuthError, ClientAddress, ReturnTo};
 use axum::extract::State;
 use axum::response::Redirect;
 use axum::routing::post;
-use axum::{Form, Router};
+use axum::{Extension, Form, Router};
 use serde::Deserialize;
 use session_layer::SessionHandle;
 
@@ -25,19 +25,13 @@ struct LoginForm {
 async fn log_in(
     State(state): State<AppState>,
     session: SessionHandle,
+    address: Option<Extension<ClientAddress>>,
     Form(form): Form<LoginForm>,
 ) -> Result<Redirect, AuthError> {
-    let credentials = PasswordCredentials::new(&form.username, &form.password);
+    let address = address.map(|Extension(address)| address);
     let identity = state
-        .login
-        .authenticate(credentials)
-        .await
-        .inspect_err(|error| {
-            let event = Event::new(EventKind::LoginFailed)
-                .with_reason(error.reason())
-                .with_claimed_subject(&form.username);
-            state.events.record(&event);
-        })?;
+        .check_password(&form.username, &form.password, address)
+        .await?;
     session.log_in(identity).await?;
 
     let to = form.return_to.as_deref().and_then(ReturnTo::parse);

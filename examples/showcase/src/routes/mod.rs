@@ -33,7 +33,7 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// The whole program: each group of routes with the schemes that it accepts.
 pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dyn Error>> {
-    let sessions = schemes::sessions(&state, settings)?;
+    let sessions = state.sessions.clone();
     let credentials = schemes::credentials(&state, settings)?;
     let digest = schemes::digest(&state)?;
 

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use auth_layer::{AuthError, Identity};
+use apikey_layer::KeyError;
+use auth_layer::{AuthError, AuthErrorKind, Identity};
 use axum::Router;
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -35,7 +37,11 @@ const SIGN_IN: &str = r#"<h2>Sign in</h2>
 const SIGN_OUT: &str = r#"<form method="post" action="/logout"><p><button>Sign out</button></form>
 "#;
 
-async fn page(identity: Option<Identity>, session: SessionHandle) -> Result<Response, AuthError> {
+async fn page(
+    State(state): State<AppState>,
+    identity: Option<Identity>,
+    session: SessionHandle,
+) -> Result<Response, AuthError> {
     let mut html = String::from(HEAD);
     match &identity {
         None => html.push_str(SIGN_IN),
@@ -53,6 +59,13 @@ async fn page(identity: Option<Identity>, session: SessionHandle) -> Result<Resp
                     };
                     let _ = writeln!(html, "<li>{}{current}", escape(device));
                 }
+                html.push_str("</ul>\n<h2>My API keys</h2>\n<ul>\n");
+                // A page of them; `GET /api-keys` has all.
+                let keys = state.api_keys.list(identity, None, 100).await;
+                for key in keys.map_err(could_not_list)? {
+                    let revoked = key.revoked_at.map_or("", |_| " (revoked)");
+                    let _ = writeln!(html, "<li>{} {}{revoked}", key.id, escape(&key.name));
+                }
                 html.push_str("</ul>\n");
                 html.push_str(SIGN_OUT);
             }
@@ -67,6 +80,13 @@ async fn page(identity: Option<Identity>, session: SessionHandle) -> Result<Resp
         (REFERRER_POLICY, "same-origin"),
     ];
     Ok((headers, Html(html)).into_response())
+}
+
+fn could_not_list(error: KeyError) -> AuthError {
+    match error {
+        KeyError::Refused(error) | KeyError::Unavailable(error) => error,
+        error => AuthError::new(AuthErrorKind::Internal, "keys_not_listed").with_source(error),
+    }
 }
 
 /// Text for HTML.

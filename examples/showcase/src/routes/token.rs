@@ -1,12 +1,12 @@
 //! Access tokens for programs.
 
-use auth_layer::{AuthError, Event, EventKind, PasswordCredentials, ScopeSet};
+use auth_layer::{AuthError, ClientAddress, ScopeSet};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use jwt_layer::AccessTokenRequest;
 use serde::Deserialize;
 use serde_json::json;
@@ -32,6 +32,7 @@ struct TokenRequest {
 /// the user has.
 async fn token(
     State(state): State<AppState>,
+    address: Option<Extension<ClientAddress>>,
     Json(body): Json<TokenRequest>,
 ) -> Result<Response, AuthError> {
     let asked: Option<ScopeSet> = match body.scope.as_deref().map(str::parse).transpose() {
@@ -45,17 +46,10 @@ async fn token(
             return Ok(problem.into_response());
         }
     };
-    let credentials = PasswordCredentials::new(&body.username, &body.password);
+    let address = address.map(|Extension(address)| address);
     let identity = state
-        .login
-        .authenticate(credentials)
-        .await
-        .inspect_err(|error| {
-            let event = Event::new(EventKind::LoginFailed)
-                .with_reason(error.reason())
-                .with_claimed_subject(&body.username);
-            state.events.record(&event);
-        })?;
+        .check_password(&body.username, &body.password, address)
+        .await?;
 
     let scopes = match asked {
         Some(asked) => asked.intersection(identity.scopes()),

@@ -54,6 +54,9 @@ impl PasswordLoginBuilder {
     }
 
     /// The issuer of the identities. Default: none, which stands for this service's own users.
+    ///
+    /// Set it to the issuer of the tokens for the same users, if there are any: otherwise a request
+    /// with a session and a token proves two principals, and is refused.
     pub fn issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
         self.issuer = Some(issuer.into());
         self

@@ -82,6 +82,9 @@ pub struct PasswordLogin {
     inner: Arc<Inner>,
 }
 
+/// The longest user name that a store is asked for, in bytes. E-mail addresses have at most 254.
+const MAX_USERNAME_LEN: usize = 512;
+
 struct Inner {
     store: SharedUserStore,
     pool: HashPool,
@@ -120,10 +123,12 @@ impl PasswordLogin {
         let password = credentials.password().as_bytes();
 
         pool.check_room()?;
-        let user = store
-            .find(credentials.username())
-            .await
-            .map_err(could_not_ask)?;
+        let username = credentials.username();
+        let user = if username.len() <= MAX_USERNAME_LEN {
+            store.find(username).await.map_err(could_not_ask)?
+        } else {
+            None
+        };
         let stored = user
             .as_ref()
             .and_then(|user| user.password_hash.clone())

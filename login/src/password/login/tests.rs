@@ -229,6 +229,22 @@ async fn bas_05_a_busy_pool_answers_before_the_store_is_asked() {
 }
 
 #[tokio::test]
+async fn x_19_a_name_that_is_too_long_is_nobody_and_no_store_is_asked() {
+    let name = "a".repeat(512);
+    let user = UserRecord::new("1").with_password_hash(hash("right"));
+    let store = Arc::new(Store::default());
+    store.users.insert(name.as_str(), user.clone());
+    store.users.insert(format!("{name}a"), user);
+    let login = login(&store);
+    assert!(try_login(&login, &name, "right").await.is_ok());
+    let error = try_login(&login, &format!("{name}a"), "right")
+        .await
+        .unwrap_err();
+    assert_eq!(error.reason(), "unknown_user");
+    assert_eq!(store.finds.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn bas_06_passwords_and_names_are_taken_as_they_are() {
     let store = Arc::new(store([(
         "alice",
