@@ -4,7 +4,11 @@
 //! test has seen.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses a part of it"
+)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
