@@ -53,7 +53,7 @@ pub use self::origin::Origin;
 pub use self::password::{PasswordCredentials, PasswordVerifier};
 pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_response};
 pub use self::revocation::{IssuedToken, MemoryRevocations, Revocations, SharedRevocations};
-pub use self::scheme::{ConflictPolicy, Scheme, SchemeFn, scheme_fn};
+pub use self::scheme::{ConflictPolicy, Scheme, SchemeFn, Verdict, scheme_fn};
 pub use self::secret::{
     ExposeSecret, SecretBox, SecretDigest, SecretSlice, SecretString, random_bytes,
 };

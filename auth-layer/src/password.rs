@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::{AuthError, Identity};
+use crate::{AuthError, Identity, Verdict};
 
 /// A user name and a password, as they were sent.
 ///
@@ -14,7 +14,8 @@ use crate::{AuthError, Identity};
 pub struct PasswordCredentials {
     // User name and password, one behind the other: one allocation for both.
     text: Zeroizing<String>,
-    split: usize,
+    username_end: usize,
+    password_start: usize,
 }
 
 impl PasswordCredentials {
@@ -26,26 +27,30 @@ impl PasswordCredentials {
         text.push_str(password);
         Self {
             text,
-            split: username.len(),
+            username_end: username.len(),
+            password_start: username.len(),
         }
     }
 
     /// Splits `user:password` at its first colon (RFC 7617 section 2); `None` without one.
     #[cfg(feature = "basic")]
-    pub(crate) fn from_pair(mut text: Zeroizing<String>) -> Option<Self> {
-        let split = text.find(':')?;
-        text.remove(split);
-        Some(Self { text, split })
+    pub(crate) fn from_pair(text: Zeroizing<String>) -> Option<Self> {
+        let colon = text.find(':')?;
+        Some(Self {
+            text,
+            username_end: colon,
+            password_start: colon + 1,
+        })
     }
 
     /// The user name.
     pub fn username(&self) -> &str {
-        &self.text[..self.split]
+        &self.text[..self.username_end]
     }
 
     /// The password. Hash it or compare its digest; never print it.
     pub fn password(&self) -> &str {
-        &self.text[self.split..]
+        &self.text[self.password_start..]
     }
 }
 
@@ -92,6 +97,12 @@ pub trait PasswordVerifier: Send + Sync + 'static {
 
     /// Checks the credentials. The scheme that asked puts its own name on the identity.
     fn verify(&self, credentials: PasswordCredentials) -> Self::Future;
+
+    /// Checks the credentials at once, if nothing has to be waited for; gives them back otherwise,
+    /// and [`verify`](Self::verify) is asked. The default gives them back. Both must decide alike.
+    fn verify_now(&self, credentials: PasswordCredentials) -> Verdict<PasswordCredentials> {
+        Verdict::Wait(credentials)
+    }
 }
 
 impl<F, Fut> PasswordVerifier for F

@@ -20,7 +20,7 @@ pub use self::faults::{Faults, Faulty};
 pub use self::log_capture::LogCapture;
 pub use self::logged_in::{FixedIdentity, anonymous, with_identity};
 
-/// The examples of the workspace's README, as `build.rs` leaves them.
+/// The examples of the workspace's README.
 #[cfg(doctest)]
-#[doc = include_str!(concat!(env!("OUT_DIR"), "/workspace_readme.md"))]
+#[doc = include_str!("../../README.md")]
 struct WorkspaceReadme;

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::{PasswordVerifier, parse};
 use crate::{
-    AuthError, Challenge, Challenges, Identity, PasswordCredentials, Scheme, authorization,
+    AuthError, Challenge, Challenges, Identity, PasswordCredentials, Scheme, Verdict, authorization,
 };
 
 const NAME: &str = "basic";
@@ -59,6 +59,13 @@ impl<V: PasswordVerifier> Scheme for Basic<V> {
     fn verify(&self, credentials: PasswordCredentials) -> Self::Future {
         BasicFuture {
             future: self.verifier.verify(credentials),
+        }
+    }
+
+    fn verify_now(&self, credentials: PasswordCredentials) -> Verdict<PasswordCredentials> {
+        match self.verifier.verify_now(credentials) {
+            Verdict::Now(result) => Verdict::Now(result.map(|identity| identity.with_scheme(NAME))),
+            wait @ Verdict::Wait(_) => wait,
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
-use crate::{AuthError, Identity, PasswordCredentials, PasswordVerifier, SecretDigest};
+use crate::{AuthError, Identity, PasswordCredentials, PasswordVerifier, SecretDigest, Verdict};
 
 /// Users whose passwords come from a configuration, such as the one that scrapes metrics.
 ///
@@ -45,16 +45,26 @@ impl PasswordVerifier for StaticUsers {
     type Future = Ready<Result<Identity, AuthError>>;
 
     fn verify(&self, credentials: PasswordCredentials) -> Self::Future {
+        ready(self.check(&credentials))
+    }
+
+    fn verify_now(&self, credentials: PasswordCredentials) -> Verdict<PasswordCredentials> {
+        Verdict::Now(self.check(&credentials))
+    }
+}
+
+impl StaticUsers {
+    fn check(&self, credentials: &PasswordCredentials) -> Result<Identity, AuthError> {
         let sent = SecretDigest::of(credentials.password());
         let user = self.users.get(credentials.username());
         // An unknown user costs the same digest and the same comparison.
         let known = user.map_or(SecretDigest::from_bytes([0; 32]), |user| user.password);
         let same = sent == known;
-        ready(match user {
+        match user {
             Some(user) if same => Ok(user.identity.clone()),
             Some(_) => Err(AuthError::invalid("wrong_password")),
             None => Err(AuthError::invalid("unknown_user")),
-        })
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub enum EventKind {
     Refused,
     /// A session, token, key or everything of a subject was taken back.
     Revoked,
+    /// An API key was used with a secret that has been replaced and is good for a while yet.
+    SupersededKeyUsed,
     /// A token was issued.
     TokenIssued,
     /// A single-use token was used again.
@@ -78,6 +80,7 @@ impl EventKind {
             Self::PasswordChanged => "password_changed",
             Self::Refused => "refused",
             Self::Revoked => "revoked",
+            Self::SupersededKeyUsed => "superseded_key_used",
             Self::TokenIssued => "token_issued",
             Self::TokenReused => "token_reused",
             Self::Unauthenticated => "unauthenticated",

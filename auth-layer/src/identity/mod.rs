@@ -79,7 +79,7 @@ impl Identity {
     /// The same identity under the name of another scheme; changes in place if nobody shares it.
     #[must_use]
     pub fn with_scheme(mut self, scheme: &'static str) -> Self {
-        if self.inner.scheme != scheme {
+        if !std::ptr::eq(self.inner.scheme, scheme) && self.inner.scheme != scheme {
             Arc::make_mut(&mut self.inner).scheme = scheme;
         }
         self

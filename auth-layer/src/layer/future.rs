@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::header::WWW_AUTHENTICATE;
-use http::{Request, Response, StatusCode};
+use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::Config;
+use super::{Config, Visited};
 use crate::refusal::{RefusalBody, into_grpc, is_grpc, refuse, replace_body};
 use crate::scheme::{check_agreement, multiple_credentials};
 use crate::{AuthError, AuthErrorKind, ClientAddress, ConflictPolicy, Event, Identity, Scheme};
@@ -94,17 +94,20 @@ where
 
 impl<A: Scheme, R> Config<A, R> {
     /// Puts what was proved into the request, or says why it may not go on.
-    fn admit<B>(
+    pub(super) fn admit(
         &self,
         result: Result<Identity, AuthError>,
-        req: &mut Request<B>,
+        extensions: &mut Extensions,
         origin: RequestOrigin,
     ) -> Result<(), AuthError> {
         let identity = match result {
-            Err(error) if error.kind() == AuthErrorKind::Absent => return Ok(()),
+            Err(error) if error.kind() == AuthErrorKind::Absent => {
+                extensions.insert(Visited);
+                return Ok(());
+            }
             result => result.map_err(|error| error.with_scheme(self.scheme.name()))?,
         };
-        match req.extensions().get::<Identity>() {
+        match extensions.get::<Identity>() {
             // An identity is never overwritten: the outermost layer's stays.
             Some(_) if self.policy == ConflictPolicy::RefuseMultiple => {
                 return Err(multiple_credentials());
@@ -113,7 +116,7 @@ impl<A: Scheme, R> Config<A, R> {
             None => {
                 self.events
                     .record(&origin.locate(Event::authenticated(&identity)));
-                req.extensions_mut().insert(identity);
+                extensions.insert(identity);
             }
         }
         Ok(())
@@ -179,7 +182,10 @@ where
                 StateProj::Verify { future, next } => {
                     let result = ready!(future.poll(cx));
                     let (mut inner, mut req) = next.take().expect("polled after completion");
-                    match this.config.admit(result, &mut req, *this.origin) {
+                    match this
+                        .config
+                        .admit(result, req.extensions_mut(), *this.origin)
+                    {
                         Ok(()) => State::Call {
                             future: inner.call(req),
                         },

@@ -204,8 +204,8 @@ pub(crate) fn authenticated(
     extensions: &Extensions,
 ) -> Result<(&Identity, impl Fn() -> SystemTime + '_), AuthError> {
     if let Some(identity) = extensions.get::<Identity>() {
-        let clock = extensions.get::<SharedClock>();
-        return Ok((identity, move || {
+        return Ok((identity, || {
+            let clock = extensions.get::<SharedClock>();
             clock.map_or_else(SystemTime::now, SharedClock::now)
         }));
     }

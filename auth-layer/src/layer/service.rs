@@ -14,7 +14,7 @@ use super::future::{RequestOrigin, ResponseFuture, State};
 use super::{AuthorizationClaimed, Config, Visited};
 use crate::authorization::at_most_one;
 use crate::refusal::RefusalBody;
-use crate::{AuthError, AuthErrorKind, ConflictPolicy, Identity, Scheme, SharedClock};
+use crate::{AuthError, AuthErrorKind, ConflictPolicy, Identity, Scheme, SharedClock, Verdict};
 
 /// Authenticates requests; see [`AuthLayer`](super::AuthLayer).
 pub struct Authenticate<S, A, R> {
@@ -46,7 +46,7 @@ impl<S, A, R> Authenticate<S, A, R> {
 impl<A: Scheme, R> Config<A, R> {
     /// What this layer has to check: a credential, or nothing.
     fn extract(&self, parts: &mut Parts) -> Result<Option<A::Credential>, AuthError> {
-        let has_authorization = at_most_one(&parts.headers)?;
+        at_most_one(&parts.headers)?;
         if self.policy == ConflictPolicy::FirstWins && parts.extensions.get::<Identity>().is_some()
         {
             return Ok(None);
@@ -60,17 +60,19 @@ impl<A: Scheme, R> Config<A, R> {
         }
         let found = found?;
 
-        if has_authorization {
-            let claimed = found.as_ref();
-            if claimed.is_some_and(|found| self.scheme.claims_authorization(found)) {
+        match &found {
+            Some(credential) if self.scheme.claims_authorization(credential) => {
+                // Only a layer further in that refuses what is unclaimed asks for this.
                 parts.extensions.insert(AuthorizationClaimed);
-            } else if self.refuse_unclaimed
-                && parts.extensions.get::<AuthorizationClaimed>().is_none()
-            {
-                if let Some(value) = parts.headers.get_mut(AUTHORIZATION) {
+            }
+            _ if !self.refuse_unclaimed => {}
+            _ => {
+                if let Some(value) = parts.headers.get_mut(AUTHORIZATION)
+                    && parts.extensions.get::<AuthorizationClaimed>().is_none()
+                {
                     value.set_sensitive(true);
+                    return Err(AuthError::invalid("unsupported_scheme"));
                 }
-                return Err(AuthError::invalid("unsupported_scheme"));
             }
         }
         Ok(found)
@@ -95,34 +97,41 @@ where
     fn call(&mut self, req: Request<B>) -> Self::Future {
         let origin = RequestOrigin::of(&req);
         let (mut parts, body) = req.into_parts();
-        parts.extensions.insert(Visited);
         if !self.config.clock.is_system() {
             parts
                 .extensions
                 .insert::<SharedClock>(self.config.clock.clone());
         }
-
-        let credential = self.config.extract(&mut parts);
-        let req = Request::from_parts(parts, body);
-        let state = match credential {
-            Ok(None) => State::Call {
-                future: self.inner.call(req),
-            },
-            Ok(Some(credential)) => {
-                // `poll_ready` reserved this instance, not a clone of it: take this one.
-                let clone = self.inner.clone();
-                let inner = mem::replace(&mut self.inner, clone);
-                State::Verify {
-                    future: self
-                        .config
-                        .scheme
-                        .verify_under(credential, self.config.policy),
-                    next: Some((inner, req)),
-                }
+        let config = Arc::clone(&self.config);
+        // Each arm makes its future where it is returned: a request is large to move.
+        let admitted = match config.extract(&mut parts) {
+            Ok(None) => {
+                parts.extensions.insert(Visited);
+                Ok(())
             }
-            Err(error) => State::Refuse { error: Some(error) },
+            Ok(Some(credential)) => match config.scheme.verify_now(credential) {
+                Verdict::Now(result) => config.admit(result, &mut parts.extensions, origin),
+                Verdict::Wait(credential) => {
+                    // `poll_ready` reserved this instance, not a clone of it: take this one.
+                    let clone = self.inner.clone();
+                    let inner = mem::replace(&mut self.inner, clone);
+                    let future = config.scheme.verify_under(credential, config.policy);
+                    let next = Some((inner, Request::from_parts(parts, body)));
+                    return ResponseFuture::new(State::Verify { future, next }, config, origin);
+                }
+            },
+            Err(error) => Err(error),
         };
-        ResponseFuture::new(state, Arc::clone(&self.config), origin)
+        match admitted {
+            Ok(()) => {
+                let future = self.inner.call(Request::from_parts(parts, body));
+                ResponseFuture::new(State::Call { future }, config, origin)
+            }
+            Err(error) => {
+                let error = Some(error);
+                ResponseFuture::new(State::Refuse { error }, config, origin)
+            }
+        }
     }
 }
 

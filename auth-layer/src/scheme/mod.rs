@@ -107,6 +107,15 @@ pub trait Scheme: Send + Sync + 'static {
     /// The future is dropped when the client goes away; it must leave nothing half done.
     fn verify(&self, credential: Self::Credential) -> Self::Future;
 
+    /// Checks a credential at once, if nothing has to be waited for; gives it back otherwise, and
+    /// [`verify`](Self::verify) is asked. The default gives it back.
+    ///
+    /// Worth implementing where the future would be ready: the layer then keeps neither the request
+    /// nor a clone of the service. Both must decide alike, so let one call the other.
+    fn verify_now(&self, credential: Self::Credential) -> Verdict<Self::Credential> {
+        Verdict::Wait(credential)
+    }
+
     /// How to ask for this scheme's credential.
     ///
     /// `error` is there only if a credential of this scheme was sent and refused, or if an identity
@@ -149,5 +158,26 @@ pub trait Scheme: Send + Sync + 'static {
     fn verify_under(&self, credential: Self::Credential, policy: ConflictPolicy) -> Self::Future {
         let _ = policy;
         self.verify(credential)
+    }
+}
+
+/// What [`Scheme::verify_now`] and
+/// [`PasswordVerifier::verify_now`](crate::PasswordVerifier::verify_now) answer.
+#[derive(Debug)]
+#[must_use]
+pub enum Verdict<C> {
+    /// The check is over.
+    Now(Result<Identity, AuthError>),
+    /// It takes time; here is the credential again.
+    Wait(C),
+}
+
+impl<C> Verdict<C> {
+    /// Changes the credential that is given back.
+    pub fn map_wait<D>(self, wrap: impl FnOnce(C) -> D) -> Verdict<D> {
+        match self {
+            Self::Now(result) => Verdict::Now(result),
+            Self::Wait(credential) => Verdict::Wait(wrap(credential)),
+        }
     }
 }

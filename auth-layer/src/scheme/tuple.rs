@@ -7,7 +7,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use pin_project_lite::pin_project;
 
-use super::{ConflictPolicy, Scheme};
+use super::{ConflictPolicy, Scheme, Verdict};
 use crate::{AuthError, AuthErrorKind, Challenges, Identity};
 
 /// What has been proved so far, and what that means for the credentials that are left.
@@ -155,6 +155,31 @@ macro_rules! tuple_scheme {
 
             fn verify(&self, credential: Self::Credential) -> Self::Future {
                 self.verify_under(credential, ConflictPolicy::default())
+            }
+
+            fn verify_now(&self, mut credential: Self::Credential) -> Verdict<Self::Credential> {
+                let found = [$(credential.$index.is_some()),+];
+                // Where there are several, they are judged together.
+                if found.iter().filter(|found| **found).count() != 1 {
+                    return Verdict::Wait(credential);
+                }
+                $(
+                    if let Some(found) = credential.$index.take() {
+                        return match found {
+                            Ok(found) => match self.$index.verify_now(found) {
+                                Verdict::Now(result) => Verdict::Now(
+                                    result.map_err(|error| error.with_scheme(self.$index.name())),
+                                ),
+                                Verdict::Wait(found) => {
+                                    credential.$index = Some(Ok(found));
+                                    Verdict::Wait(credential)
+                                }
+                            },
+                            Err(error) => Verdict::Now(Err(error)),
+                        };
+                    }
+                )+
+                Verdict::Wait(credential)
             }
 
             fn verify_under(
