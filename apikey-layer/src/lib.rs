@@ -9,7 +9,10 @@ mod store;
 
 pub use self::key::{ApiKey, InvalidKeyId, KeyFormat, KeyId, MalformedKey};
 pub use self::owners::{KeyOwners, OwnerAuthority, SharedKeyOwners};
-pub use self::record::{KeyRecord, Owner, PreviousSecret};
+pub use self::record::{DisabledBy, KeyRecord, Owner, PreviousSecret};
 pub use self::registry::{CreatedKey, KeyError, KeyRegistry, NewKey};
 pub use self::scheme::{ApiKeys, PresentedKey, SupersededKey, VerifyFuture};
-pub use self::store::{ApiKeyStore, Lookup, MemoryApiKeys, Rotated, Rotation, SharedApiKeyStore};
+pub use self::store::{
+    ApiKeyStore, Inserted, InvalidKeyCursor, KeyCursor, Lookup, MemoryApiKeys, Rotated, Rotation,
+    SharedApiKeyStore,
+};

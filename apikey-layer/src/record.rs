@@ -67,8 +67,10 @@ pub struct KeyRecord {
     pub expires_at: Option<SystemTime>,
     /// When it was revoked. Nothing brings it back.
     pub revoked_at: Option<SystemTime>,
-    /// Whether it is switched off, for now.
-    pub disabled: bool,
+    /// Whether its owner has switched it off, for now.
+    pub disabled_by_owner: bool,
+    /// Whether an operator of the service has switched it off. Its owner cannot switch it on.
+    pub disabled_by_operator: bool,
 }
 
 impl KeyRecord {
@@ -87,9 +89,33 @@ impl KeyRecord {
             created_at,
             expires_at: None,
             revoked_at: None,
-            disabled: false,
+            disabled_by_owner: false,
+            disabled_by_operator: false,
         }
     }
+
+    /// Whether anybody has switched it off.
+    #[must_use]
+    pub const fn is_disabled(&self) -> bool {
+        self.disabled_by_owner || self.disabled_by_operator
+    }
+
+    /// Sets the switch of `by`, and no other.
+    pub const fn set_disabled(&mut self, by: DisabledBy, disabled: bool) {
+        match by {
+            DisabledBy::Owner => self.disabled_by_owner = disabled,
+            DisabledBy::Operator => self.disabled_by_operator = disabled,
+        }
+    }
+}
+
+/// Who switches a key off. Each has a switch of their own, and a key is on while both are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DisabledBy {
+    /// An operator of the service: against a leaked or misused key.
+    Operator,
+    /// The owner.
+    Owner,
 }
 
 /// A secret that was replaced and is good for a while yet.

@@ -4,12 +4,14 @@
 mod common;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use apikey_layer::{
-    ApiKeyStore, ApiKeys, KeyError, KeyRegistry, MemoryApiKeys, NewKey, Owner, SharedApiKeyStore,
+    ApiKeyStore, ApiKeys, DisabledBy, Inserted, KeyCursor, KeyError, KeyId, KeyRecord, KeyRegistry,
+    Lookup, MemoryApiKeys, NewKey, Owner, Rotated, Rotation, SharedApiKeyStore,
 };
-use auth_layer::{EventKind, Identity, SecretDigest};
+use auth_layer::{AuthError, EventKind, Identity, SecretDigest};
 use common::*;
 use http::StatusCode;
 
@@ -140,6 +142,240 @@ async fn apk_08_a_key_gets_no_more_than_its_owner_has() {
     assert!(wide.create(&ann(), admin).await.is_ok());
 }
 
+/// The same person with a token that may do less.
+fn narrow_ann() -> Identity {
+    Identity::builder("bearer", "ann")
+        .scopes("read".parse().unwrap())
+        .role("editor")
+        .build()
+}
+
+#[tokio::test]
+async fn apk_08_a_narrow_token_gets_no_wide_key_by_rotating_it() {
+    let world = world();
+    let wide = NewKey::new("k").scopes("read write".parse().unwrap());
+    let wide = world.registry.create(&ann(), wide).await.unwrap();
+    let editor = NewKey::new("k").roles(["editor"]);
+    let editor = world.registry.create(&ann(), editor).await.unwrap();
+    let no_roles = Identity::builder("bearer", "ann")
+        .scopes("read write".parse().unwrap())
+        .build();
+    for (who, key) in [(narrow_ann(), &wide.key), (no_roles, &editor.key)] {
+        let overlap = Duration::from_secs(60);
+        let error = world.registry.rotate(&who, key.id(), overlap).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.status(), StatusCode::FORBIDDEN);
+        let KeyError::Refused(error) = error else {
+            panic!("{error:?}");
+        };
+        assert_eq!(error.reason(), "key_exceeds_owner");
+        // Nothing has changed.
+        let record = world.store.find(key.id()).await.unwrap().unwrap();
+        assert_eq!(record.digest, key.digest());
+        assert_eq!(record.previous, None);
+        let rotated = world.registry.rotate(&ann(), key.id(), overlap).await;
+        assert!(rotated.is_ok());
+    }
+    // A key that may do no more than the token is the token's to rotate.
+    let read = NewKey::new("k").scopes("read".parse().unwrap());
+    let read = world.registry.create(&ann(), read).await.unwrap();
+    let who = narrow_ann();
+    let rotated = world.registry.rotate(&who, read.key.id(), Duration::ZERO);
+    assert!(rotated.await.is_ok());
+}
+
+#[tokio::test]
+async fn apk_08_a_narrow_token_switches_no_wide_key_on() {
+    let world = world();
+    let wide = NewKey::new("k").scopes("read write".parse().unwrap());
+    let wide = world.registry.create(&ann(), wide).await.unwrap();
+    let id = wide.key.id();
+    // Off is harmless, and may be urgent.
+    let registry = &world.registry;
+    registry
+        .set_disabled(&narrow_ann(), id, true)
+        .await
+        .unwrap();
+    let error = registry.set_disabled(&narrow_ann(), id, false).await;
+    assert_eq!(error.unwrap_err().status(), StatusCode::FORBIDDEN);
+    assert!(registry.get(&ann(), id).await.unwrap().is_disabled());
+    registry.set_disabled(&ann(), id, false).await.unwrap();
+    assert!(!registry.get(&ann(), id).await.unwrap().is_disabled());
+}
+
+#[tokio::test]
+async fn apk_05_an_owner_does_not_undo_an_operator() {
+    let world = world();
+    let created = world.registry.create(&ann(), NewKey::new("k")).await;
+    let key = created.unwrap().key;
+    let status = async || {
+        let headers = [("x-api-key", key.expose())];
+        send(world.keys.clone(), &headers).await.status().as_u16()
+    };
+    let by_owner = async |disabled| {
+        let owner = ann();
+        let done = world.registry.set_disabled(&owner, key.id(), disabled);
+        done.await.unwrap();
+        status().await
+    };
+    let by_operator = async |disabled| {
+        let done = world.registry.set_disabled_by_operator(key.id(), disabled);
+        done.await.unwrap();
+        status().await
+    };
+    assert_eq!(by_operator(true).await, 401);
+    assert_eq!(by_owner(false).await, 401);
+    assert_eq!(by_owner(true).await, 401);
+    // And the other way round.
+    assert_eq!(by_operator(false).await, 401);
+    assert_eq!(by_owner(false).await, 200);
+    let unknown = format().generate().unwrap();
+    let error = world
+        .registry
+        .set_disabled_by_operator(unknown.id(), true)
+        .await;
+    assert!(matches!(error, Err(KeyError::NotFound)));
+}
+
+/// Keys in memory, with an answer at once that is old, and reads that can be made to fail once
+/// something was written.
+#[derive(Default)]
+struct Moody {
+    memory: MemoryApiKeys,
+    /// Fails every read after a rotation.
+    breaks: bool,
+    broken: AtomicBool,
+}
+
+impl ApiKeyStore for Moody {
+    fn find_now(&self, _: &KeyId) -> Lookup {
+        Lookup::Missing
+    }
+
+    async fn find(&self, id: &KeyId) -> Result<Option<Arc<KeyRecord>>, AuthError> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(AuthError::unavailable("connection_reset"));
+        }
+        self.memory.find(id).await
+    }
+
+    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
+        self.memory.insert(record, limit).await
+    }
+
+    async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
+        let rotated = self.memory.rotate(id, rotation).await;
+        self.broken.store(self.breaks, Ordering::Relaxed);
+        rotated
+    }
+
+    async fn revoke(&self, id: &KeyId, at: SystemTime) -> Result<bool, AuthError> {
+        self.memory.revoke(id, at).await
+    }
+
+    async fn revoke_owned_by(&self, owner: &Owner, at: SystemTime) -> Result<usize, AuthError> {
+        self.memory.revoke_owned_by(owner, at).await
+    }
+
+    async fn set_disabled(
+        &self,
+        id: &KeyId,
+        by: DisabledBy,
+        disabled: bool,
+    ) -> Result<bool, AuthError> {
+        self.memory.set_disabled(id, by, disabled).await
+    }
+
+    async fn list(
+        &self,
+        owner: &Owner,
+        after: Option<&KeyCursor>,
+        limit: usize,
+    ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
+        self.memory.list(owner, after, limit).await
+    }
+}
+
+#[tokio::test]
+async fn apk_06_a_store_that_fails_after_a_rotation_loses_no_secret() {
+    let store = Arc::new(Moody {
+        breaks: true,
+        ..Moody::default()
+    });
+    let world = world_over(Arc::clone(&store).into());
+    let new = NewKey::new("nightly").scopes("read".parse().unwrap());
+    let created = world.registry.create(&ann(), new).await.unwrap();
+    let overlap = Duration::from_secs(60);
+    let owner = ann();
+    let rotated = world.registry.rotate(&owner, created.key.id(), overlap);
+    let rotated = rotated.await.unwrap();
+    // What is returned is what is kept.
+    let kept = store.memory.find(created.key.id()).await.unwrap().unwrap();
+    assert_eq!(kept.digest, rotated.key.digest());
+    assert_eq!(rotated.record.digest, kept.digest);
+    assert_eq!(rotated.record.previous, kept.previous);
+    let previous = rotated.record.previous.unwrap();
+    assert_eq!(previous.digest, created.key.digest());
+    assert_eq!(previous.valid_until, at(START + 60));
+    assert_eq!(rotated.record.name, "nightly");
+}
+
+#[tokio::test]
+async fn apk_05_the_registry_reads_no_cache() {
+    let world = world_over(SharedApiKeyStore::new(Moody::default()));
+    let created = world.registry.create(&ann(), NewKey::new("k")).await;
+    let id = *created.unwrap().key.id();
+    let registry = &world.registry;
+    assert!(registry.get(&ann(), &id).await.is_ok());
+    let rotated = registry.rotate(&ann(), &id, Duration::ZERO).await;
+    assert!(rotated.is_ok());
+    registry.set_disabled(&ann(), &id, true).await.unwrap();
+    registry.revoke(&ann(), &id).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_owner_has_only_so_many_keys() {
+    let mut world = world();
+    world.registry = world.registry.max_keys(3);
+    let minute = NewKey::new("k").expires_in(Duration::from_secs(60));
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        let created = world.registry.create(&ann(), minute.clone()).await;
+        keys.push(created.unwrap().key);
+    }
+    let create = async || world.registry.create(&ann(), NewKey::new("k")).await;
+    let error = create().await.unwrap_err();
+    assert!(matches!(error, KeyError::Full), "{error:?}");
+    assert_eq!(error.status(), StatusCode::CONFLICT);
+    let others = world.registry.create(&bob(), NewKey::new("k")).await;
+    assert!(others.is_ok());
+    // What is revoked or has expired makes room.
+    world.registry.revoke(&ann(), keys[0].id()).await.unwrap();
+    assert!(create().await.is_ok());
+    assert!(create().await.is_err());
+    world.set(START + 60);
+    assert!(create().await.is_ok());
+    assert!(create().await.is_ok());
+    assert!(create().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_room_is_given_once() {
+    let store = SharedApiKeyStore::new(MemoryApiKeys::new());
+    let registry = KeyRegistry::new(format(), store).max_keys(5);
+    let tasks: Vec<_> = (0..40)
+        .map(|_| {
+            let registry = registry.clone();
+            tokio::spawn(async move { registry.create(&ann(), NewKey::new("k")).await.is_ok() })
+        })
+        .collect();
+    let mut made = 0;
+    for task in tasks {
+        made += usize::from(task.await.unwrap());
+    }
+    assert_eq!(made, 5);
+}
+
 #[tokio::test]
 async fn what_cannot_be_meant_is_refused_by_name() {
     let world = world();
@@ -193,7 +429,9 @@ async fn keys_are_listed_page_by_page() {
             .await
             .unwrap();
         let Some(last) = page.last() else { break };
-        after = Some(last.id);
+        // As a client hands it back.
+        let text = KeyCursor::after(last).to_string();
+        after = Some(text.parse::<KeyCursor>().unwrap());
         seen.extend(page.iter().map(|record| (record.id, record.name.clone())));
     }
     assert_eq!(seen.len(), 25);
@@ -336,14 +574,14 @@ async fn of_many_rotations_at_once_one_succeeds() {
         .map(|digest| {
             let (store, replaces) = (store.clone(), record.digest);
             tokio::spawn(async move {
-                let rotation = apikey_layer::Rotation::new(replaces, digest, until);
+                let rotation = Rotation::new(replaces, digest, until);
                 store.rotate(&id, &rotation).await.unwrap()
             })
         })
         .collect();
     let mut done = 0;
     for task in tasks {
-        done += usize::from(task.await.unwrap() == apikey_layer::Rotated::Done);
+        done += usize::from(task.await.unwrap() == Rotated::Done);
     }
     assert_eq!(done, 1);
 }
@@ -354,10 +592,16 @@ async fn an_id_is_never_taken_over() {
     let key = format().generate().unwrap();
     let record = |name: &str| {
         let owner = Owner::new(name);
-        apikey_layer::KeyRecord::new(*key.id(), SecretDigest::of(name), owner, at(START))
+        KeyRecord::new(*key.id(), SecretDigest::of(name), owner, at(START))
     };
-    assert!(store.insert(record("ann")).await.unwrap());
-    assert!(!store.insert(record("eve")).await.unwrap());
+    assert_eq!(
+        store.insert(record("ann"), 10).await.unwrap(),
+        Inserted::Done
+    );
+    assert_eq!(
+        store.insert(record("eve"), 10).await.unwrap(),
+        Inserted::Taken
+    );
     let kept = store.find(key.id()).await.unwrap().unwrap();
     assert_eq!(kept.owner.subject, "ann");
     assert!(

@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use apikey_layer::{
-    ApiKeyStore, ApiKeys, KeyFormat, KeyId, KeyOwners, KeyRecord, MemoryApiKeys, NewKey, Owner,
-    OwnerAuthority, Rotated, Rotation, SharedApiKeyStore, SharedKeyOwners, SupersededKey,
+    ApiKeyStore, ApiKeys, DisabledBy, Inserted, KeyCursor, KeyFormat, KeyId, KeyOwners, KeyRecord,
+    MemoryApiKeys, NewKey, Owner, OwnerAuthority, Rotated, Rotation, SharedApiKeyStore,
+    SharedKeyOwners, SupersededKey,
 };
 use auth_layer::{
     AuthError, ClientAddress, EventKind, FactorKind, Identity, Requirement, Scheme, ScopeSet,
@@ -139,8 +140,8 @@ impl ApiKeyStore for Counting {
         self.memory.find(id).await
     }
 
-    async fn insert(&self, record: KeyRecord) -> Result<bool, AuthError> {
-        self.memory.insert(record).await
+    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
+        self.memory.insert(record, limit).await
     }
 
     async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
@@ -155,17 +156,30 @@ impl ApiKeyStore for Counting {
         self.memory.revoke_owned_by(owner, at).await
     }
 
-    async fn set_disabled(&self, id: &KeyId, disabled: bool) -> Result<bool, AuthError> {
-        self.memory.set_disabled(id, disabled).await
+    async fn set_disabled(
+        &self,
+        id: &KeyId,
+        by: DisabledBy,
+        disabled: bool,
+    ) -> Result<bool, AuthError> {
+        self.memory.set_disabled(id, by, disabled).await
     }
 
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyId>,
+        after: Option<&KeyCursor>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.memory.list(owner, after, limit).await
+    }
+}
+
+fn other_case(letter: char) -> char {
+    if letter.is_ascii_lowercase() {
+        letter.to_ascii_uppercase()
+    } else {
+        letter.to_ascii_lowercase()
     }
 }
 
@@ -181,7 +195,25 @@ async fn apk_02_apk_12_what_is_no_key_costs_no_lookup() {
     let key = created.key.expose();
     let test = KeyFormat::test("sk").unwrap().generate().unwrap();
     let other = KeyFormat::live("pk").unwrap().generate().unwrap();
-    let swapped = key[8..].to_ascii_uppercase();
+    // One letter in the other case, in the id and in the secret, and all of them.
+    let in_other_case = |letters: std::ops::Range<usize>| {
+        let at = letters
+            .clone()
+            .find(|n| key.as_bytes()[*n].is_ascii_alphabetic());
+        let at = at.unwrap();
+        let mut changed = key.as_bytes().to_vec();
+        changed[at] ^= 0x20;
+        String::from_utf8(changed).unwrap()
+    };
+    let body = "sk_live_".len();
+    let [id_case, secret_case] = [body..body + 12, body + 12..key.len() - 6].map(in_other_case);
+    let swapped: String = key[body..].chars().map(other_case).collect();
+    let swapped = format!("sk_live_{swapped}");
+    for changed in [&id_case, &secret_case, &swapped] {
+        assert_eq!(changed.len(), key.len());
+        assert_ne!(changed, key);
+        assert!(changed.eq_ignore_ascii_case(key));
+    }
     for bad in [
         "",
         "sk_",
@@ -190,7 +222,11 @@ async fn apk_02_apk_12_what_is_no_key_costs_no_lookup() {
         &key[..key.len() - 1],
         &key[1..],
         &format!("{key}a"),
-        &format!("sk_live_{swapped}"),
+        &id_case,
+        &secret_case,
+        &swapped,
+        &key.replacen("sk_live_", "SK_LIVE_", 1),
+        &key.replacen("sk_live_", "sk_Live_", 1),
         test.expose(),
         other.expose(),
         &"k".repeat(60_000),
@@ -363,9 +399,34 @@ async fn apk_06_two_secrets_are_good_during_the_overlap() {
     }
     let recorded = world.recorded.lock().unwrap().clone();
     assert_eq!(recorded.len(), 2);
-    assert_eq!(recorded[0].0, EventKind::KeyRotated);
+    assert_eq!(recorded[0].0, EventKind::SupersededKeyUsed);
     assert_eq!(recorded[0].1, Some("replaced_secret_used"));
     assert_eq!(recorded[0].2.as_deref(), Some(id.as_str()));
+}
+
+#[tokio::test]
+async fn apk_06_an_identity_ends_with_the_secret_it_was_proved_by() {
+    for (lifetime, end) in [
+        (None, Some(START + 600)),
+        (Some(60), Some(START + 60)),
+        (Some(6_000), Some(START + 600)),
+    ] {
+        let world = world();
+        let mut new = NewKey::new("k");
+        if let Some(seconds) = lifetime {
+            new = new.expires_in(Duration::from_secs(seconds));
+        }
+        let old = world.registry.create(&ann(), new).await.unwrap();
+        let overlap = Duration::from_secs(600);
+        let owner = ann();
+        let rotate = world.registry.rotate(&owner, old.key.id(), overlap);
+        rotate.await.unwrap();
+        let request = Request::builder().header("x-api-key", old.key.expose());
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let credential = world.keys.extract(&parts).unwrap().unwrap();
+        let identity = world.keys.verify(credential).await.unwrap();
+        assert_eq!(identity.expires_at(), end.map(at), "{lifetime:?}");
+    }
 }
 
 #[tokio::test]
@@ -456,10 +517,7 @@ async fn apk_08_a_key_loses_what_its_owner_loses() {
         ),
         (None, Err("owner_gone")),
     ] {
-        let keys = world
-            .keys
-            .clone()
-            .owners(SharedKeyOwners::new(Users(authority)));
+        let keys = world.keys_of(SharedKeyOwners::new(Users(authority)));
         let request = Request::builder().header("x-api-key", created.key.expose());
         let (parts, ()) = request.body(()).unwrap().into_parts();
         let credential = keys.extract(&parts).unwrap().unwrap();
@@ -491,13 +549,29 @@ async fn apk_08_an_owner_who_cannot_be_asked_for_is_503() {
         .create(&ann(), NewKey::new("k"))
         .await
         .unwrap();
-    let keys = world.keys.clone().owners(SharedKeyOwners::new(Down));
+    let keys = world.keys_of(SharedKeyOwners::new(Down));
     assert_eq!(
         send(keys, &[("x-api-key", created.key.expose())])
             .await
             .status(),
         503
     );
+}
+
+#[tokio::test]
+async fn apk_08_owners_are_asked_for_unless_that_is_said_to_be_dangerous() {
+    let world = world();
+    let created = world.registry.create(&ann(), NewKey::new("k")).await;
+    let key = created.unwrap().key;
+    let headers = [("x-api-key", key.expose())];
+    let asking = ApiKeys::new(
+        format(),
+        world.store.clone(),
+        SharedKeyOwners::new(Users(None)),
+    );
+    let trusting = ApiKeys::danger_without_owners(format(), world.store.clone());
+    assert_eq!(send(asking, &headers).await.status(), 401);
+    assert_eq!(send(trusting, &headers).await.status(), 200);
 }
 
 #[tokio::test]
@@ -620,7 +694,7 @@ fn a_store_in_memory_is_ready_at_once() {
     let key = format().generate().unwrap();
     let request = Request::builder().header("x-api-key", key.expose());
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let keys = ApiKeys::new(format(), Arc::new(MemoryApiKeys::new()));
+    let keys = ApiKeys::danger_without_owners(format(), Arc::new(MemoryApiKeys::new()));
     let credential = keys.extract(&parts).unwrap().unwrap();
     let mut future = std::pin::pin!(keys.verify(credential));
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

@@ -14,6 +14,8 @@ pub enum KeyError {
     Conflict,
     /// What was asked for cannot be; it says which part. 422.
     Invalid(ConfigError),
+    /// The owner has as many keys as one may have. 409.
+    Full,
     /// There is no such key, or it is somebody else's. 404.
     NotFound,
     /// The principal may not do this. 403.
@@ -26,7 +28,7 @@ impl KeyError {
     /// The status to answer with.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Conflict => StatusCode::CONFLICT,
+            Self::Conflict | Self::Full => StatusCode::CONFLICT,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Refused(error) => error.status(),
@@ -47,6 +49,7 @@ impl fmt::Display for KeyError {
             Self::Conflict => {
                 f.write_str("the key cannot be changed any more, or was just changed")
             }
+            Self::Full => f.write_str("there are too many keys already"),
             Self::Invalid(error) => write!(f, "{error}"),
             Self::NotFound => f.write_str("there is no such key"),
             Self::Refused(_) => f.write_str("that is not allowed"),
@@ -59,7 +62,7 @@ impl Error for KeyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Refused(error) | Self::Unavailable(error) => Some(error),
-            Self::Conflict | Self::Invalid(_) | Self::NotFound => None,
+            Self::Conflict | Self::Full | Self::Invalid(_) | Self::NotFound => None,
         }
     }
 }

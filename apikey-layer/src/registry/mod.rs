@@ -15,13 +15,19 @@ use auth_layer::{
 pub use self::error::KeyError;
 pub use self::new_key::{CreatedKey, NewKey};
 use crate::store::ApiKeyStore;
-use crate::{KeyFormat, KeyId, KeyRecord, Owner, Rotated, Rotation, SharedApiKeyStore};
+use crate::{
+    DisabledBy, Inserted, KeyCursor, KeyFormat, KeyId, KeyRecord, Owner, PreviousSecret, Rotated,
+    Rotation, SharedApiKeyStore,
+};
 
 /// The longest that a replaced secret may stay good.
 const MAX_OVERLAP: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How many keys one page of a list has at most.
 const MAX_PAGE: usize = 100;
+
+/// How many keys one owner may have, unless it is said.
+const MAX_KEYS: usize = 1_000;
 
 type Grantable = dyn Fn(&Identity) -> ScopeSet + Send + Sync;
 
@@ -56,6 +62,7 @@ pub struct KeyRegistry {
     clock: SharedClock,
     events: Events,
     grantable: Option<Arc<Grantable>>,
+    max_keys: usize,
 }
 
 impl KeyRegistry {
@@ -68,6 +75,7 @@ impl KeyRegistry {
             clock: SharedClock::system(),
             events: Events::default(),
             grantable: None,
+            max_keys: MAX_KEYS,
         }
     }
 
@@ -82,6 +90,14 @@ impl KeyRegistry {
     #[must_use]
     pub fn events(mut self, events: Events) -> Self {
         self.events = events;
+        self
+    }
+
+    /// How many keys one owner may have, those that are revoked or expired not counted. Default:
+    /// 1,000.
+    #[must_use]
+    pub fn max_keys(mut self, keys: usize) -> Self {
+        self.max_keys = keys;
         self
     }
 
@@ -100,11 +116,11 @@ impl KeyRegistry {
     /// # Errors
     ///
     /// Refuses scopes and roles that the owner has not, an impossible name or lifetime, and keys as
-    /// owners. Fails if the store cannot be written to.
+    /// owners. [`KeyError::Full`] if the owner has too many. Fails if the store cannot be written to.
     pub async fn create(&self, owner: &Identity, new: NewKey) -> Result<CreatedKey, KeyError> {
         refuse_keys(owner)?;
         new.check()?;
-        self.check_authority(owner, &new)?;
+        self.check_authority(owner, &new.scopes, &new.roles)?;
         let now = self.clock.now();
         let expires_at = new.expires_in.map(|lifetime| now + lifetime);
 
@@ -117,14 +133,14 @@ impl KeyRegistry {
             record.roles.clone_from(&new.roles);
             record.allowed_cidrs.clone_from(&new.allowed_cidrs);
             record.expires_at = expires_at;
-            if self
-                .store
-                .insert(record.clone())
-                .await
-                .map_err(KeyError::Unavailable)?
-            {
-                self.record(EventKind::KeyCreated, owner, key.id(), None);
-                return Ok(CreatedKey { key, record });
+            let inserted = self.store.insert(record.clone(), self.max_keys).await;
+            match inserted.map_err(KeyError::Unavailable)? {
+                Inserted::Done => {
+                    self.record(EventKind::KeyCreated, owner, key.id(), None);
+                    return Ok(CreatedKey { key, record });
+                }
+                Inserted::Full => return Err(KeyError::Full),
+                Inserted::Taken => {}
             }
         }
         Err(KeyError::Conflict)
@@ -139,7 +155,7 @@ impl KeyRegistry {
     pub async fn list(
         &self,
         owner: &Identity,
-        after: Option<&KeyId>,
+        after: Option<&KeyCursor>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, KeyError> {
         refuse_keys(owner)?;
@@ -167,11 +183,14 @@ impl KeyRegistry {
     /// Gives a key a new secret. Its id stays; the old secret is good for `overlap` yet, which may
     /// be zero. A secret that an earlier rotation left good ends at once.
     ///
+    /// Whoever gets the secret gets what the key may do, so the owner must have all of it now, as for
+    /// [`create`](Self::create): a token with fewer scopes does not come by a key with more.
+    ///
     /// # Errors
     ///
     /// [`KeyError::NotFound`] for a key that does not exist or belongs to somebody else;
-    /// [`KeyError::Conflict`] if it is revoked, expired, or was rotated at the same time. Refuses an
-    /// overlap above 90 days, and keys as owners. Fails if the store cannot be written to.
+    /// [`KeyError::Conflict`] if it is revoked, expired, or was rotated at the same time. Refuses a
+    /// key with scopes or roles that the owner has not, an overlap above 90 days, and keys as owners. Fails if the store cannot be written to.
     pub async fn rotate(
         &self,
         owner: &Identity,
@@ -183,6 +202,7 @@ impl KeyRegistry {
             return Err(KeyError::Invalid(ConfigError::new("overlap", problem)));
         }
         let record = self.get(owner, id).await?;
+        self.check_authority(owner, &record.scopes, &record.roles)?;
         let now = self.clock.now();
         if record.revoked_at.is_some() || record.expires_at.is_some_and(|end| now >= end) {
             return Err(KeyError::Conflict);
@@ -199,11 +219,14 @@ impl KeyRegistry {
             Rotated::Changed | Rotated::Revoked => return Err(KeyError::Conflict),
         }
         self.record(EventKind::KeyRotated, owner, id, None);
-        let record = self.get(owner, id).await?;
-        Ok(CreatedKey {
-            key,
-            record: KeyRecord::clone(&record),
-        })
+        // Not read again: the secret exists here only, and a store that fails now would lose it.
+        let mut record = KeyRecord::clone(&record);
+        record.previous = Some(PreviousSecret::new(
+            rotation.replaces,
+            rotation.previous_valid_until,
+        ));
+        record.digest = rotation.digest;
+        Ok(CreatedKey { key, record })
     }
 
     /// Revokes a key for good, with every secret it has. Revoking it again changes nothing.
@@ -229,19 +252,41 @@ impl KeyRegistry {
         Ok(())
     }
 
-    /// Switches a key off, or on again.
+    /// Switches a key off, or on again, as its owner. What an operator has switched off stays off.
     ///
     /// # Errors
     ///
-    /// As [`revoke`](Self::revoke).
+    /// As [`revoke`](Self::revoke). Refuses to switch on a key with scopes or roles that the owner
+    /// has not.
     pub async fn set_disabled(
         &self,
         owner: &Identity,
         id: &KeyId,
         disabled: bool,
     ) -> Result<(), KeyError> {
-        self.get(owner, id).await?;
-        let changed = self.store.set_disabled(id, disabled).await;
+        let record = self.get(owner, id).await?;
+        if !disabled {
+            self.check_authority(owner, &record.scopes, &record.roles)?;
+        }
+        self.switch(id, DisabledBy::Owner, disabled).await
+    }
+
+    /// Switches a key off, or on again, as an operator of the service: its owner cannot undo it. For
+    /// the program itself; nobody's identity is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotFound`] for a key that does not exist. Fails if the store cannot be written to.
+    pub async fn set_disabled_by_operator(
+        &self,
+        id: &KeyId,
+        disabled: bool,
+    ) -> Result<(), KeyError> {
+        self.switch(id, DisabledBy::Operator, disabled).await
+    }
+
+    async fn switch(&self, id: &KeyId, by: DisabledBy, disabled: bool) -> Result<(), KeyError> {
+        let changed = self.store.set_disabled(id, by, disabled).await;
         if changed.map_err(KeyError::Unavailable)? {
             Ok(())
         } else {
@@ -269,18 +314,24 @@ impl KeyRegistry {
         Ok(revoked)
     }
 
-    fn check_authority(&self, owner: &Identity, new: &NewKey) -> Result<(), KeyError> {
+    /// Whether the owner has what a key of these scopes and roles may do.
+    fn check_authority(
+        &self,
+        owner: &Identity,
+        scopes: &ScopeSet,
+        roles: &[String],
+    ) -> Result<(), KeyError> {
         let held = match &self.grantable {
             Some(grantable) => &grantable(owner),
             None => owner.scopes(),
         };
-        if !held.is_superset(&new.scopes) {
+        if !held.is_superset(scopes) {
             let mut needed = Needed::default();
-            needed.scopes = new.scopes.clone();
+            needed.scopes = scopes.clone();
             let error = AuthError::new(AuthErrorKind::InsufficientScope, "key_exceeds_owner");
             return Err(KeyError::Refused(error.with_needed(needed)));
         }
-        if !new.roles.iter().all(|role| owner.has_role(role)) {
+        if !roles.iter().all(|role| owner.has_role(role)) {
             let error = AuthError::new(AuthErrorKind::Forbidden, "key_exceeds_owner");
             return Err(KeyError::Refused(error));
         }

@@ -35,8 +35,9 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 ///    compared in constant time.
 /// 4. Unknown, wrong, revoked, disabled, expired, from a wrong address: one and the same 401. The
 ///    event says which.
-/// 5. The owner is asked for, if [`owners`](Self::owners) is set: scopes and roles of the key are cut
-///    down to what the owner has, and the keys of an owner who is gone are refused.
+/// 5. The owner is asked for: scopes and roles of the key are cut down to what the owner has now, and
+///    the keys of an owner who is gone are refused. Only
+///    [`danger_without_owners`](Self::danger_without_owners) leaves this out.
 ///
 /// The identity has the scheme `api-key`, the owner's subject, issuer and tenant, and the
 /// [`key_id`](auth_layer::Identity::key_id). It has no factors and no `auth_time`: nobody is
@@ -67,13 +68,32 @@ struct Inner {
 }
 
 impl ApiKeys {
-    /// Accepts keys of `format` that are kept in `store`.
+    /// Accepts keys of `format` that are kept in `store`, and asks `owners`, for every request, what
+    /// the owner of the key may do now.
     #[must_use]
-    pub fn new(format: KeyFormat, store: impl Into<SharedApiKeyStore>) -> Self {
+    pub fn new(
+        format: KeyFormat,
+        store: impl Into<SharedApiKeyStore>,
+        owners: impl Into<SharedKeyOwners>,
+    ) -> Self {
+        Self::with(format, store.into(), Some(owners.into()))
+    }
+
+    /// Accepts keys without asking for their owners: a key keeps the scopes and roles that it was
+    /// made with, though its owner has lost them since, is disabled, or is gone.
+    ///
+    /// For keys that belong to no user. Otherwise whoever takes something from a user must revoke
+    /// the user's keys too ([`KeyRegistry::revoke_all`](crate::KeyRegistry::revoke_all)).
+    #[must_use]
+    pub fn danger_without_owners(format: KeyFormat, store: impl Into<SharedApiKeyStore>) -> Self {
+        Self::with(format, store.into(), None)
+    }
+
+    fn with(format: KeyFormat, store: SharedApiKeyStore, owners: Option<SharedKeyOwners>) -> Self {
         let inner = Inner {
             format,
-            store: store.into(),
-            owners: None,
+            store,
+            owners,
             header: X_API_KEY,
             bearer: true,
             realm: Box::from("api"),
@@ -103,13 +123,6 @@ impl ApiKeys {
     #[must_use]
     pub fn header_only(self) -> Self {
         self.change(|inner| inner.bearer = false)
-    }
-
-    /// Asks, for every request, what the owner of the key may do now.
-    #[must_use]
-    pub fn owners(self, owners: impl Into<SharedKeyOwners>) -> Self {
-        let owners = owners.into();
-        self.change(|inner| inner.owners = Some(owners))
     }
 
     /// The realm of the challenge. Default: `api`.

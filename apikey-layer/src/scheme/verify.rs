@@ -108,7 +108,7 @@ impl Inner {
         check(&record, key, now)?;
         if superseded.is_some() {
             self.events.record(
-                &Event::new(EventKind::KeyRotated)
+                &Event::new(EventKind::SupersededKeyUsed)
                     .with_scheme("api-key")
                     .with_reason("replaced_secret_used")
                     .with_claimed_subject(&record.owner.subject)
@@ -125,7 +125,7 @@ fn check(record: &KeyRecord, key: &PresentedKey, now: SystemTime) -> Result<(), 
     if record.revoked_at.is_some() {
         return revoked("key_revoked");
     }
-    if record.disabled {
+    if record.is_disabled() {
         return revoked("key_disabled");
     }
     if record.expires_at.is_some_and(|end| now >= end) {
@@ -168,7 +168,8 @@ impl Good {
         if let Some(tenant) = &record.owner.tenant {
             identity = identity.tenant(tenant.as_str());
         }
-        if let Some(end) = record.expires_at {
+        let end = self.superseded.map(|superseded| superseded.valid_until);
+        if let Some(end) = record.expires_at.into_iter().chain(end).min() {
             identity = identity.expires_at(end);
         }
         match self.superseded {

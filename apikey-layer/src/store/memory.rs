@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use auth_layer::AuthError;
 
-use super::{ApiKeyStore, Lookup, Rotated, Rotation};
-use crate::{KeyId, KeyRecord, Owner, PreviousSecret};
+use super::{ApiKeyStore, Inserted, KeyCursor, Lookup, Rotated, Rotation};
+use crate::{DisabledBy, KeyId, KeyRecord, Owner, PreviousSecret};
 
 /// Enough that two requests seldom meet at one lock.
 const SHARDS: usize = 16;
@@ -88,6 +88,12 @@ impl MemoryApiKeys {
     }
 }
 
+/// Whether a key counts when a new one is made.
+fn is_live(record: &KeyRecord, new: &KeyRecord) -> bool {
+    let expired = record.expires_at.is_some_and(|end| new.created_at >= end);
+    record.revoked_at.is_none() && !expired
+}
+
 /// Keeps the time of the first; true if this is it.
 fn revoke(record: &mut KeyRecord, at: SystemTime) -> bool {
     let first = record.revoked_at.is_none();
@@ -104,22 +110,31 @@ impl ApiKeyStore for MemoryApiKeys {
         Ok(self.get(id))
     }
 
-    async fn insert(&self, record: KeyRecord) -> Result<bool, AuthError> {
+    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
         let (id, owner) = (record.id, record.owner.clone());
-        // Held until the key is there too, so that `revoke_owned_by` misses none.
+        // Held until the key is there too, so that `revoke_owned_by` misses none and two inserts
+        // cannot share the last room.
         let mut owners = self.owners();
+        if self.get(&id).is_some() {
+            return Ok(Inserted::Taken);
+        }
+        let counts = |id: &&KeyId| self.get(id).is_some_and(|own| is_live(&own, &record));
+        let owned = owners.get(&owner).into_iter().flatten();
+        if owned.filter(counts).count() >= limit {
+            return Ok(Inserted::Full);
+        }
         {
             let mut shard = self
                 .shard(&id)
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
             if shard.contains_key(&id) {
-                return Ok(false);
+                return Ok(Inserted::Taken);
             }
             shard.insert(id, Arc::new(record));
         }
         owners.entry(owner).or_default().insert(id);
-        Ok(true)
+        Ok(Inserted::Done)
     }
 
     async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
@@ -152,19 +167,23 @@ impl ApiKeyStore for MemoryApiKeys {
         Ok(revoked.count())
     }
 
-    async fn set_disabled(&self, id: &KeyId, disabled: bool) -> Result<bool, AuthError> {
-        Ok(self
-            .change(id, |record| record.disabled = disabled)
-            .is_some())
+    async fn set_disabled(
+        &self,
+        id: &KeyId,
+        by: DisabledBy,
+        disabled: bool,
+    ) -> Result<bool, AuthError> {
+        let changed = self.change(id, |record| record.set_disabled(by, disabled));
+        Ok(changed.is_some())
     }
 
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyId>,
+        after: Option<&KeyCursor>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
-        let ids = self.owned_by(owner, after, limit);
+        let ids = self.owned_by(owner, after.map(KeyCursor::id), limit);
         Ok(ids.iter().filter_map(|id| self.get(id)).collect())
     }
 }

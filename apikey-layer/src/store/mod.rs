@@ -1,5 +1,6 @@
 //! Where keys are kept: [`ApiKeyStore`].
 
+mod cursor;
 mod memory;
 mod shared;
 
@@ -8,9 +9,10 @@ use std::time::SystemTime;
 
 use auth_layer::{AuthError, SecretDigest};
 
+pub use self::cursor::{InvalidKeyCursor, KeyCursor};
 pub use self::memory::MemoryApiKeys;
 pub use self::shared::SharedApiKeyStore;
-use crate::{KeyId, KeyRecord, Owner};
+use crate::{DisabledBy, KeyId, KeyRecord, Owner};
 
 /// Where API keys are kept.
 ///
@@ -21,16 +23,23 @@ use crate::{KeyId, KeyRecord, Owner};
 ///
 /// - `find` returns expired, disabled and revoked records too; the scheme tells them apart.
 /// - Each verb is atomic, also against the same verb at the same time from another process.
-/// - `insert` never overwrites.
+/// - `insert` never overwrites, and never leaves an owner with more keys than the limit; of several
+///   at once, no more succeed than there is room for.
 /// - `rotate` succeeds only while the current digest is the one it names and the key is not
 ///   revoked; of several at once, one succeeds.
 /// - A revocation is for good, and keeps the time of the first.
 /// - A change that returned `Ok` is seen by every later `find`.
+/// - `find_now` may answer from a cache. It says what `find` says, except that a change made through
+///   another process may be missing from it for as long as the store documents, at most a minute;
+///   that is how late a revocation may take effect there. A change made through this store is seen
+///   at once. [`KeyRegistry`](crate::KeyRegistry) never reads through it.
+/// - A switch of [`set_disabled`](Self::set_disabled) moves nothing else, the other switch included.
 /// - An error means "could not ask". It is never read as "no such key": the request is answered 503.
 ///
 /// `auth_test::contract::api_key_store` checks an implementation against this.
 pub trait ApiKeyStore: Send + Sync + 'static {
-    /// The answer of [`find`](Self::find), if it can be given without waiting.
+    /// The answer of [`find`](Self::find), if it can be given without waiting. See the contract for
+    /// how stale it may be.
     fn find_now(&self, id: &KeyId) -> Lookup {
         let _ = id;
         Lookup::Wait
@@ -46,12 +55,17 @@ pub trait ApiKeyStore: Send + Sync + 'static {
         id: &KeyId,
     ) -> impl Future<Output = Result<Option<Arc<KeyRecord>>, AuthError>> + Send;
 
-    /// Keeps a new key; false if its id is taken, and then nothing is changed.
+    /// Keeps a new key, unless its id is taken or its owner has `limit` keys already. Keys count that
+    /// are neither revoked nor, at the new one's `created_at`, expired.
     ///
     /// # Errors
     ///
     /// Fails if the store cannot be written to.
-    fn insert(&self, record: KeyRecord) -> impl Future<Output = Result<bool, AuthError>> + Send;
+    fn insert(
+        &self,
+        record: KeyRecord,
+        limit: usize,
+    ) -> impl Future<Output = Result<Inserted, AuthError>> + Send;
 
     /// Gives a key a new secret, the old one being good for a while yet.
     ///
@@ -86,7 +100,7 @@ pub trait ApiKeyStore: Send + Sync + 'static {
         at: SystemTime,
     ) -> impl Future<Output = Result<usize, AuthError>> + Send;
 
-    /// Switches a key off or on; false if there is no such key.
+    /// Sets one of the two switches of a key; false if there is no such key.
     ///
     /// # Errors
     ///
@@ -94,10 +108,11 @@ pub trait ApiKeyStore: Send + Sync + 'static {
     fn set_disabled(
         &self,
         id: &KeyId,
+        by: DisabledBy,
         disabled: bool,
     ) -> impl Future<Output = Result<bool, AuthError>> + Send;
 
-    /// At most `limit` keys of an owner, in the order of their ids, those after `after`.
+    /// At most `limit` keys of an owner, in the order of their ids, those after the id of `after`.
     ///
     /// # Errors
     ///
@@ -105,7 +120,7 @@ pub trait ApiKeyStore: Send + Sync + 'static {
     fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyId>,
+        after: Option<&KeyCursor>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Arc<KeyRecord>>, AuthError>> + Send;
 }
@@ -119,6 +134,18 @@ pub enum Lookup {
     Missing,
     /// Ask [`find`](ApiKeyStore::find).
     Wait,
+}
+
+/// What became of a new key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Inserted {
+    /// It is kept.
+    Done,
+    /// Its owner has too many; nothing is changed.
+    Full,
+    /// Its id is taken; nothing is changed.
+    Taken,
 }
 
 /// A new secret for a key.

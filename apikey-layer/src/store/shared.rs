@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use auth_layer::AuthError;
 
-use super::{ApiKeyStore, Lookup, Rotated, Rotation};
-use crate::{KeyId, KeyRecord, Owner};
+use super::{ApiKeyStore, Inserted, KeyCursor, Lookup, Rotated, Rotation};
+use crate::{DisabledBy, KeyId, KeyRecord, Owner};
 
 /// Any [`ApiKeyStore`], shared and type-erased, so that schemes and handlers need no type parameter.
 #[derive(Clone)]
@@ -41,8 +41,8 @@ impl ApiKeyStore for SharedApiKeyStore {
         self.store.find(id).await
     }
 
-    async fn insert(&self, record: KeyRecord) -> Result<bool, AuthError> {
-        self.store.insert(record).await
+    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
+        self.store.insert(record, limit).await
     }
 
     async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
@@ -57,14 +57,19 @@ impl ApiKeyStore for SharedApiKeyStore {
         self.store.revoke_owned_by(owner, at).await
     }
 
-    async fn set_disabled(&self, id: &KeyId, disabled: bool) -> Result<bool, AuthError> {
-        self.store.set_disabled(id, disabled).await
+    async fn set_disabled(
+        &self,
+        id: &KeyId,
+        by: DisabledBy,
+        disabled: bool,
+    ) -> Result<bool, AuthError> {
+        self.store.set_disabled(id, by, disabled).await
     }
 
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyId>,
+        after: Option<&KeyCursor>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.store.list(owner, after, limit).await
@@ -83,15 +88,16 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + '
 trait DynStore: Send + Sync {
     fn find_now(&self, id: &KeyId) -> Lookup;
     fn find<'a>(&'a self, id: &'a KeyId) -> Boxed<'a, Option<Arc<KeyRecord>>>;
-    fn insert(&self, record: KeyRecord) -> Boxed<'_, bool>;
+    fn insert(&self, record: KeyRecord, limit: usize) -> Boxed<'_, Inserted>;
     fn rotate<'a>(&'a self, id: &'a KeyId, rotation: &'a Rotation) -> Boxed<'a, Rotated>;
     fn revoke<'a>(&'a self, id: &'a KeyId, at: SystemTime) -> Boxed<'a, bool>;
     fn revoke_owned_by<'a>(&'a self, owner: &'a Owner, at: SystemTime) -> Boxed<'a, usize>;
-    fn set_disabled<'a>(&'a self, id: &'a KeyId, disabled: bool) -> Boxed<'a, bool>;
+    fn set_disabled<'a>(&'a self, id: &'a KeyId, by: DisabledBy, disabled: bool)
+    -> Boxed<'a, bool>;
     fn list<'a>(
         &'a self,
         owner: &'a Owner,
-        after: Option<&'a KeyId>,
+        after: Option<&'a KeyCursor>,
         limit: usize,
     ) -> Boxed<'a, Vec<Arc<KeyRecord>>>;
 }
@@ -105,8 +111,8 @@ impl<T: ApiKeyStore> DynStore for T {
         Box::pin(ApiKeyStore::find(self, id))
     }
 
-    fn insert(&self, record: KeyRecord) -> Boxed<'_, bool> {
-        Box::pin(ApiKeyStore::insert(self, record))
+    fn insert(&self, record: KeyRecord, limit: usize) -> Boxed<'_, Inserted> {
+        Box::pin(ApiKeyStore::insert(self, record, limit))
     }
 
     fn rotate<'a>(&'a self, id: &'a KeyId, rotation: &'a Rotation) -> Boxed<'a, Rotated> {
@@ -121,14 +127,19 @@ impl<T: ApiKeyStore> DynStore for T {
         Box::pin(ApiKeyStore::revoke_owned_by(self, owner, at))
     }
 
-    fn set_disabled<'a>(&'a self, id: &'a KeyId, disabled: bool) -> Boxed<'a, bool> {
-        Box::pin(ApiKeyStore::set_disabled(self, id, disabled))
+    fn set_disabled<'a>(
+        &'a self,
+        id: &'a KeyId,
+        by: DisabledBy,
+        disabled: bool,
+    ) -> Boxed<'a, bool> {
+        Box::pin(ApiKeyStore::set_disabled(self, id, by, disabled))
     }
 
     fn list<'a>(
         &'a self,
         owner: &'a Owner,
-        after: Option<&'a KeyId>,
+        after: Option<&'a KeyCursor>,
         limit: usize,
     ) -> Boxed<'a, Vec<Arc<KeyRecord>>> {
         Box::pin(ApiKeyStore::list(self, owner, after, limit))

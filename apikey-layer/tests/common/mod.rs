@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use apikey_layer::{ApiKeys, KeyFormat, KeyRegistry, MemoryApiKeys, SharedApiKeyStore};
+use apikey_layer::{
+    ApiKeys, KeyFormat, KeyRegistry, MemoryApiKeys, SharedApiKeyStore, SharedKeyOwners,
+};
 use auth_layer::{AuthLayer, EmptyBody, Event, EventKind, Events, Identity, Scheme, SharedClock};
 use http::{Request, Response};
 use tower::{ServiceBuilder, ServiceExt};
@@ -58,7 +60,7 @@ pub fn world_over(store: SharedApiKeyStore) -> World {
         registry: KeyRegistry::new(format(), store.clone())
             .clock(clock.clone())
             .events(events.clone()),
-        keys: ApiKeys::new(format(), store.clone())
+        keys: ApiKeys::danger_without_owners(format(), store.clone())
             .clock(clock)
             .events(events),
         store,
@@ -68,6 +70,11 @@ pub fn world_over(store: SharedApiKeyStore) -> World {
 }
 
 impl World {
+    /// A scheme over the same store that asks for owners.
+    pub fn keys_of(&self, owners: SharedKeyOwners) -> ApiKeys {
+        ApiKeys::new(format(), self.store.clone(), owners)
+    }
+
     pub fn set(&self, seconds: u64) {
         self.seconds.store(seconds, Ordering::Relaxed);
     }

@@ -15,7 +15,10 @@
 use std::env;
 use std::error::Error;
 
-use apikey_layer::{ApiKeys, KeyFormat, KeyRegistry, MemoryApiKeys, NewKey, SharedApiKeyStore};
+use apikey_layer::{
+    ApiKeys, KeyFormat, KeyOwners, KeyRegistry, MemoryApiKeys, NewKey, Owner, OwnerAuthority,
+    SharedApiKeyStore, SharedKeyOwners,
+};
 use auth_layer::basic::Basic;
 use auth_layer::{AuthError, AuthLayer, Identity, RequireAuth, Requirement};
 use axum::Router;
@@ -30,6 +33,16 @@ use tracing_subscriber::EnvFilter;
 
 /// All schemes name the same issuer, so that what they prove is the same principal.
 const ISSUER: &str = "https://multi-scheme.example";
+
+/// What the owner of a key may do now. Here there is one user, who is never disabled.
+struct Users;
+
+impl KeyOwners for Users {
+    async fn authority(&self, owner: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
+        let is_ours = owner.issuer.as_deref() == Some(ISSUER) && owner.subject == "user-1";
+        Ok(is_ours.then(|| OwnerAuthority::any_scope([""; 0])))
+    }
+}
 
 #[derive(Clone)]
 struct App {
@@ -56,7 +69,8 @@ fn app(url: &str) -> Result<Router, Box<dyn Error>> {
 
     // API keys.
     let store = SharedApiKeyStore::new(MemoryApiKeys::new());
-    let api_keys = ApiKeys::new(keys.clone(), store.clone());
+    let owners = SharedKeyOwners::new(Users);
+    let api_keys = ApiKeys::new(keys.clone(), store.clone(), owners);
     let app = App {
         tokens,
         keys: KeyRegistry::new(keys, store),

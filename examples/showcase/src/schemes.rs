@@ -51,8 +51,8 @@ pub(crate) fn credentials(
     if let Some(trusted) = settings.trusted_issuer.clone() {
         jwt = jwt.trust(trusted.policy, trusted.keys)?;
     }
-    let api_keys = ApiKeys::new(key_format()?, state.key_store.clone())
-        .owners(SharedKeyOwners::new(state.users.clone()))
+    let owners = SharedKeyOwners::new(state.users.clone());
+    let api_keys = ApiKeys::new(key_format()?, state.key_store.clone(), owners)
         .realm(REALM)
         .events(state.events.clone());
     let basic = Basic::new(REALM, state.login.clone());

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use apikey_layer::{
-    ApiKeyStore, KeyId, KeyRecord, Lookup, Owner, PreviousSecret, Rotated, Rotation,
+    ApiKeyStore, DisabledBy, Inserted, KeyCursor, KeyId, KeyRecord, Lookup, Owner, PreviousSecret,
+    Rotated, Rotation,
 };
 use auth_layer::AuthError;
 use auth_test::contract;
@@ -15,12 +16,15 @@ use super::{assert_found, between_two_steps, verdict};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     CheckThenInsert,
+    CountsThenInserts,
     HidesRevoked,
     InsertOverwrites,
     KeepsTheLastRevocation,
     ListsByName,
+    NoLimit,
     None,
     NowIsStale,
+    OneSwitch,
     OwnerIsSubject,
     ReadsThenWrites,
     RotatesRevoked,
@@ -89,20 +93,35 @@ impl ApiKeyStore for Naive {
         Ok(shown.map(Arc::new))
     }
 
-    async fn insert(&self, record: KeyRecord) -> Result<bool, AuthError> {
+    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
         let taken = self.lock().contains_key(&record.id);
         if taken && !self.has(Fault::InsertOverwrites) {
-            return Ok(false);
+            return Ok(Inserted::Taken);
         }
-        if self.has(Fault::CheckThenInsert) {
+        let owned = |keys: &BTreeMap<KeyId, KeyRecord>| {
+            let lives = |end: SystemTime| record.created_at < end;
+            let owned = keys.values().filter(|own| own.owner == record.owner);
+            let live =
+                owned.filter(|own| own.revoked_at.is_none() && own.expires_at.is_none_or(lives));
+            live.count()
+        };
+        let mut count = owned(&self.lock());
+        if self.has(Fault::CheckThenInsert) || self.has(Fault::CountsThenInserts) {
             between_two_steps().await;
         }
         let mut keys = self.lock();
-        if keys.contains_key(&record.id) && self.fault == Fault::None {
-            return Ok(false);
+        if !self.has(Fault::CountsThenInserts) {
+            count = owned(&keys);
+        }
+        let racy = self.has(Fault::CheckThenInsert) || self.has(Fault::InsertOverwrites);
+        if keys.contains_key(&record.id) && !racy {
+            return Ok(Inserted::Taken);
+        }
+        if count >= limit && !self.has(Fault::NoLimit) {
+            return Ok(Inserted::Full);
         }
         keys.insert(record.id, record);
-        Ok(true)
+        Ok(Inserted::Done)
     }
 
     async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
@@ -138,9 +157,18 @@ impl ApiKeyStore for Naive {
         Ok(revoked.filter(|first| *first).count())
     }
 
-    async fn set_disabled(&self, id: &KeyId, disabled: bool) -> Result<bool, AuthError> {
+    async fn set_disabled(
+        &self,
+        id: &KeyId,
+        by: DisabledBy,
+        disabled: bool,
+    ) -> Result<bool, AuthError> {
         let switch = |record: &mut KeyRecord| {
-            record.disabled = disabled;
+            record.set_disabled(by, disabled);
+            if self.has(Fault::OneSwitch) {
+                record.disabled_by_owner = disabled;
+                record.disabled_by_operator = disabled;
+            }
             if self.has(Fault::SwitchRevives) && !disabled {
                 record.revoked_at = None;
             }
@@ -151,14 +179,14 @@ impl ApiKeyStore for Naive {
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyId>,
+        after: Option<&KeyCursor>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         let keys = self.lock();
         let mut owned: Vec<_> = keys
             .values()
             .filter(|record| self.is_owner(record, owner))
-            .filter(|record| after.is_none_or(|after| record.id > *after))
+            .filter(|record| after.is_none_or(|after| record.id > *after.id()))
             .collect();
         if self.has(Fault::ListsByName) {
             owned.sort_by_key(|record| record.id.to_string().to_lowercase());
@@ -177,6 +205,7 @@ fn x_18_key_stores_with_a_fault_are_found() {
     for (fault, lines) in [
         (Fault::None, &[][..]),
         (Fault::CheckThenInsert, &["Each verb is atomic"]),
+        (Fault::CountsThenInserts, &["more keys than the limit"]),
         (
             Fault::HidesRevoked,
             &["returns expired, disabled and revoked records"],
@@ -187,6 +216,8 @@ fn x_18_key_stores_with_a_fault_are_found() {
             &["keeps the time of the first"],
         ),
         (Fault::ListsByName, &["in the order of their ids"]),
+        (Fault::NoLimit, &["more keys than the limit"]),
+        (Fault::OneSwitch, &["is seen by every later `find`"]),
         (Fault::NowIsStale, &["find_now: The answer of `find`"]),
         (Fault::OwnerIsSubject, &["of an owner", "says how many"]),
         (

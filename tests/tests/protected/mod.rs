@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use apikey_layer::{ApiKeyStore as _, ApiKeys, KeyFormat, KeyRecord, MemoryApiKeys, Owner};
+use apikey_layer::{
+    ApiKeyStore as _, ApiKeys, Inserted, KeyFormat, KeyRecord, MemoryApiKeys, Owner,
+};
 use auth_layer::basic::Basic;
 use auth_layer::digest::{
     Algorithm, Digest, DigestRecord, DigestResponse, DigestStore, Ha1, MemoryDigestStore,
@@ -173,8 +175,9 @@ pub(crate) async fn api_key_scheme() -> (ApiKeys, Faults, String) {
         Owner::new("ann"),
         SystemTime::now(),
     );
-    assert!(store.insert(record).await.unwrap());
-    (ApiKeys::new(format, store), faults, key.expose().to_owned())
+    assert_eq!(store.insert(record, 1).await.unwrap(), Inserted::Done);
+    let keys = ApiKeys::danger_without_owners(format, store);
+    (keys, faults, key.expose().to_owned())
 }
 
 async fn api_keys() -> Protected {

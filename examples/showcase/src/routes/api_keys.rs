@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use apikey_layer::{CreatedKey, KeyError, KeyId, KeyRecord, NewKey};
+use apikey_layer::{CreatedKey, KeyCursor, KeyError, KeyId, KeyRecord, NewKey};
 use auth_layer::{Identity, RequireAuth, Requirement, ScopeSet, unix_seconds};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -48,6 +48,7 @@ impl IntoResponse for Refused {
                 return error.into_response();
             }
             KeyError::NotFound => ("not_found", "There is no such key"),
+            KeyError::Full => ("too_many_keys", "There are too many keys already"),
             KeyError::Conflict => ("conflict", "The key cannot be changed any more"),
             _ => ("unprocessable_content", "There can be no such key"),
         };
@@ -97,7 +98,7 @@ async fn list(State(state): State<AppState>, owner: Identity) -> Result<Json<Vec
     loop {
         let page = state.api_keys.list(&owner, after.as_ref(), 100).await?;
         let Some(last) = page.last() else { break };
-        after = Some(last.id);
+        after = Some(KeyCursor::after(last));
         keys.extend(page.iter().map(|record| describe(record)));
     }
     Ok(Json(keys))

@@ -1,8 +1,8 @@
 //! Lists and their pages.
 
-use apikey_layer::{ApiKeyStore, KeyId, Owner};
+use apikey_layer::{ApiKeyStore, KeyCursor, KeyRecord, Owner};
 
-use super::trial::{Trial, key_id, owner, same};
+use super::trial::{ROOM, Trial, digest, key_id, owner, same};
 use crate::contract::{answer, check};
 
 const LIST: &str =
@@ -10,8 +10,9 @@ const LIST: &str =
 
 pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
     let (ann, bob) = (owner(), owner());
-    let ids = async |owner: &Owner, after: Option<&KeyId>, limit| {
-        let listed = answer(trial.store.list(owner, after, limit).await);
+    let ids = async |owner: &Owner, after: Option<&KeyRecord>, limit| {
+        let after = after.map(KeyCursor::after);
+        let listed = answer(trial.store.list(owner, after.as_ref(), limit).await);
         listed.iter().map(|record| record.id).collect::<Vec<_>>()
     };
     check!(
@@ -25,7 +26,7 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
     for first in ["b", "Z", "a", "9", "A", "z", "0", "B"] {
         let mut record = trial.record(&ann);
         record.id = key_id(first);
-        answer(trial.store.insert(record.clone()).await);
+        answer(trial.store.insert(record.clone(), ROOM).await);
         keys.push(record);
     }
     trial.inserted(&bob).await;
@@ -53,8 +54,8 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
         (5, 0),
         (7, 1),
     ] {
-        let last = after.checked_sub(1).map(|last| sorted[last]);
-        let page = ids(&ann, last.as_ref(), limit).await;
+        let last = after.checked_sub(1).map(|last| &keys[last]);
+        let page = ids(&ann, last, limit).await;
         let expected: Vec<_> = sorted.iter().skip(after).take(limit).copied().collect();
         check!(
             LIST,
@@ -63,12 +64,17 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
         );
     }
     // A page may begin behind an id that nobody has.
-    let between = key_id("M");
-    let expected: Vec<_> = sorted.iter().filter(|id| **id > between).copied().collect();
+    let between = KeyRecord::new(key_id("M"), digest(), ann.clone(), trial.at(0));
+    let expected: Vec<_> = sorted
+        .iter()
+        .filter(|id| **id > between.id)
+        .copied()
+        .collect();
     let page = ids(&ann, Some(&between), 100).await;
     check!(
         LIST,
         page == expected,
-        "{page:?} instead of {expected:?} after {between}"
+        "{page:?} instead of {expected:?} after {}",
+        between.id
     );
 }

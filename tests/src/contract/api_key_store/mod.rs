@@ -12,6 +12,8 @@ use super::race::need_threads;
 
 const ATOMIC: &str = "Each verb is atomic";
 const FOR_GOOD: &str = "A revocation is for good, and keeps the time of the first";
+const LIMIT: &str =
+    "`insert` never overwrites, and never leaves an owner with more keys than the limit";
 const ROTATE: &str = "`rotate` succeeds only while the current digest is the one it names and the key is not revoked";
 const SEEN: &str = "A change that returned `Ok` is seen by every later `find`";
 
@@ -20,7 +22,8 @@ const SEEN: &str = "A change that returned `Ok` is seen by every later `find`";
 /// What is checked:
 ///
 /// - what was inserted is found, with all its parts, also when it has expired, is disabled or is
-///   revoked; a taken id is not overwritten; `find_now` says what `find` says;
+///   revoked; a taken id is not overwritten, and an owner
+///   gets no more keys than the limit; `find_now` says what `find` says;
 /// - `rotate` needs the current digest and a key that is not revoked, and keeps the replaced digest
 ///   with its end;
 /// - a revocation keeps the time of the first, and no other verb undoes it; `revoke_owned_by` ends

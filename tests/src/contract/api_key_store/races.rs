@@ -2,10 +2,10 @@
 
 use std::pin::Pin;
 
-use apikey_layer::{ApiKeyStore, PreviousSecret, Rotated};
+use apikey_layer::{ApiKeyStore, DisabledBy, Inserted, PreviousSecret, Rotated};
 
-use super::trial::{Trial, owner, same};
-use super::{ATOMIC, FOR_GOOD, ROTATE, SEEN};
+use super::trial::{ROOM, Trial, owner, same};
+use super::{ATOMIC, FOR_GOOD, LIMIT, ROTATE, SEEN};
 use crate::contract::race::{drop_after, race, soon};
 use crate::contract::{answer, check};
 
@@ -14,6 +14,7 @@ type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
     for _ in 0..10 {
         one_of_many_inserts(trial).await;
+        the_last_room_is_given_once(trial).await;
         one_of_many_rotations(trial).await;
         nothing_undoes_a_revocation(trial).await;
         the_first_revocation_counts(trial).await;
@@ -34,7 +35,8 @@ async fn one_of_many_inserts<S: ApiKeyStore>(trial: &Trial<S>) {
         let trial = trial.clone();
         async move {
             let digest = record.digest;
-            answer(trial.store.insert(record).await).then_some(digest)
+            let inserted = answer(trial.store.insert(record, ROOM).await);
+            (inserted == Inserted::Done).then_some(digest)
         }
     }));
     let winners: Vec<_> = inserted.await.into_iter().flatten().collect();
@@ -55,6 +57,21 @@ async fn one_of_many_inserts<S: ApiKeyStore>(trial: &Trial<S>) {
         ATOMIC,
         listed == 1,
         "{listed} keys are listed after inserts of one id"
+    );
+}
+
+async fn the_last_room_is_given_once<S: ApiKeyStore>(trial: &Trial<S>) {
+    let owner = owner();
+    let inserted = race((0..32).map(|_| {
+        let (record, trial) = (trial.record(&owner), trial.clone());
+        async move { answer(trial.store.insert(record, 5).await) == Inserted::Done }
+    }));
+    let inserted = inserted.await.into_iter().filter(|done| *done).count();
+    let listed = answer(trial.store.list(&owner, None, 100).await).len();
+    check!(
+        LIMIT,
+        inserted == 5 && listed == 5,
+        "{inserted} of 32 inserts at once where 5 are allowed, and {listed} listed"
     );
 }
 
@@ -116,7 +133,9 @@ async fn nothing_undoes_a_revocation<S: ApiKeyStore>(trial: &Trial<S>) {
             5 => Box::pin(async move {
                 answer(trial.store.rotate(&id, &rotation).await) == Rotated::Done
             }),
-            _ => Box::pin(async move { answer(trial.store.set_disabled(&id, true).await) }),
+            _ => Box::pin(async move {
+                answer(trial.store.set_disabled(&id, DisabledBy::Owner, true).await)
+            }),
         });
     }
     let rotated = race(tasks).await[5];
@@ -129,7 +148,7 @@ async fn nothing_undoes_a_revocation<S: ApiKeyStore>(trial: &Trial<S>) {
     );
     check!(
         SEEN,
-        found.disabled,
+        found.disabled_by_owner,
         "set_disabled was undone by what ran beside it"
     );
     let right = (found.digest == rotation.digest) == rotated;
@@ -177,7 +196,7 @@ async fn each_key_is_revoked_once<S: ApiKeyStore>(trial: &Trial<S>) {
             answer(count)
         }));
         tasks.push(Box::pin(async move {
-            answer(one.store.insert(record).await);
+            answer(one.store.insert(record, ROOM).await);
             0
         }));
     }
@@ -205,7 +224,7 @@ async fn each_key_is_revoked_once<S: ApiKeyStore>(trial: &Trial<S>) {
 async fn a_dropped_insert_is_whole<S: ApiKeyStore>(trial: &Trial<S>, waits: usize) {
     let owner = owner();
     let record = trial.record(&owner);
-    drop_after(waits, trial.store.insert(record.clone())).await;
+    drop_after(waits, trial.store.insert(record.clone(), ROOM)).await;
     let whole = soon(async || {
         let listed = answer(trial.store.list(&owner, None, 10).await);
         trial.find(&record.id).await.is_some() != listed.is_empty()

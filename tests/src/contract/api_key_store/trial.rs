@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use apikey_layer::{ApiKeyStore, KeyId, KeyRecord, Lookup, Owner, Rotation};
+use apikey_layer::{ApiKeyStore, Inserted, KeyId, KeyRecord, Lookup, Owner, Rotation};
 use auth_layer::SecretDigest;
 
 use super::SEEN;
 use crate::contract::{answer, check, random, this_second, unique};
+
+/// A limit that is never reached.
+pub(super) const ROOM: usize = 1_000;
 
 pub(super) struct Trial<S> {
     pub(super) store: Arc<S>,
@@ -43,8 +46,12 @@ impl<S: ApiKeyStore> Trial<S> {
     /// Inserts a key and returns it.
     pub(super) async fn inserted(&self, owner: &Owner) -> KeyRecord {
         let record = self.record(owner);
-        let inserted = answer(self.store.insert(record.clone()).await);
-        check!("insert: Keeps a new key", inserted, "false for a new id");
+        let inserted = answer(self.store.insert(record.clone(), ROOM).await);
+        check!(
+            "insert: Keeps a new key",
+            inserted == Inserted::Done,
+            "{inserted:?} for a new id"
+        );
         record
     }
 
@@ -131,5 +138,6 @@ pub(super) fn same(left: &KeyRecord, right: &KeyRecord) -> bool {
         && left.created_at == right.created_at
         && left.expires_at == right.expires_at
         && left.revoked_at == right.revoked_at
-        && left.disabled == right.disabled
+        && left.disabled_by_owner == right.disabled_by_owner
+        && left.disabled_by_operator == right.disabled_by_operator
 }

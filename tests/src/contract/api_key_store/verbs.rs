@@ -1,9 +1,11 @@
 //! Each verb alone.
 
-use apikey_layer::{ApiKeyStore, KeyId, KeyRecord, Owner, PreviousSecret, Rotated, Rotation};
+use apikey_layer::{
+    ApiKeyStore, DisabledBy, Inserted, KeyId, KeyRecord, Owner, PreviousSecret, Rotated, Rotation,
+};
 
-use super::trial::{Trial, digest, key_id, owner};
-use super::{FOR_GOOD, ROTATE, SEEN};
+use super::trial::{ROOM, Trial, digest, key_id, owner};
+use super::{FOR_GOOD, LIMIT, ROTATE, SEEN};
 use crate::contract::{answer, check};
 
 const FIND: &str = "`find` returns expired, disabled and revoked records too";
@@ -16,6 +18,7 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
     a_rotation_needs_the_digest(trial).await;
     a_revocation_is_for_good(trial).await;
     a_switch_changes_nothing_else(trial).await;
+    an_owner_gets_no_more_than_the_limit(trial).await;
     the_keys_of_one_owner_end(trial).await;
 }
 
@@ -29,7 +32,9 @@ async fn what_was_inserted_is_found<S: ApiKeyStore>(trial: &Trial<S>) {
     let mut expired = trial.record(&owner());
     expired.expires_at = Some(expired.created_at - crate::contract::HOUR);
     let mut disabled = trial.record(&owner());
-    disabled.disabled = true;
+    disabled.disabled_by_owner = true;
+    let mut stopped = trial.record(&owner());
+    stopped.disabled_by_operator = true;
     let mut revoked = trial.record(&owner());
     revoked.revoked_at = Some(trial.at(1));
     let mut rotated = trial.record(&owner());
@@ -39,13 +44,14 @@ async fn what_was_inserted_is_found<S: ApiKeyStore>(trial: &Trial<S>) {
         trial.record(&owner()),
         expired,
         disabled,
+        stopped,
         revoked,
         rotated,
     ] {
         check!(
             INSERT,
-            answer(trial.store.insert(record.clone()).await),
-            "false for a new id"
+            answer(trial.store.insert(record.clone(), ROOM).await) == Inserted::Done,
+            "not done for a new id"
         );
         let found = trial.find(&record.id).await;
         check!(FIND, found.is_some(), "{record:?} is not found");
@@ -59,8 +65,12 @@ async fn a_taken_id_is_not_overwritten<S: ApiKeyStore>(trial: &Trial<S>) {
     for owner in [&ann, &bob] {
         let mut second = trial.record(owner);
         second.id = first.id;
-        let inserted = answer(trial.store.insert(second).await);
-        check!(INSERT, !inserted, "true for a taken id");
+        let inserted = answer(trial.store.insert(second, ROOM).await);
+        check!(
+            INSERT,
+            inserted == Inserted::Taken,
+            "{inserted:?} for a taken id"
+        );
         trial.expect(&first, "an insert of a taken id").await;
     }
     for (owner, keys) in [(&ann, 1), (&bob, 0)] {
@@ -176,14 +186,16 @@ async fn a_revocation_is_for_good<S: ApiKeyStore>(trial: &Trial<S>) {
             .await,
     );
     for disabled in [true, false] {
-        answer(trial.store.set_disabled(&record.id, disabled).await);
+        for by in [DisabledBy::Owner, DisabledBy::Operator] {
+            answer(trial.store.set_disabled(&record.id, by, disabled).await);
+        }
     }
     let mut again = trial.record(&record.owner);
     again.id = record.id;
     check!(
         INSERT,
-        !answer(trial.store.insert(again).await),
-        "true for the id of a revoked key"
+        answer(trial.store.insert(again, ROOM).await) == Inserted::Taken,
+        "not taken for the id of a revoked key"
     );
     let at = trial.stored(&record.id).await.revoked_at;
     check!(
@@ -196,21 +208,75 @@ async fn a_revocation_is_for_good<S: ApiKeyStore>(trial: &Trial<S>) {
 
 async fn a_switch_changes_nothing_else<S: ApiKeyStore>(trial: &Trial<S>) {
     let mut record = trial.inserted(&owner()).await;
-    let unknown = answer(trial.store.set_disabled(&key_id("k"), true).await);
-    check!(
-        NO_KEY,
-        !unknown,
-        "set_disabled is true for a key that never was"
-    );
-    for disabled in [true, true, false, false] {
-        let there = answer(trial.store.set_disabled(&record.id, disabled).await);
+    for by in [DisabledBy::Owner, DisabledBy::Operator] {
+        let unknown = answer(trial.store.set_disabled(&key_id("k"), by, true).await);
+        check!(
+            NO_KEY,
+            !unknown,
+            "set_disabled is true for a key that never was"
+        );
+    }
+    // In every order, each as it is and twice.
+    for (by, disabled) in [
+        (DisabledBy::Owner, true),
+        (DisabledBy::Owner, true),
+        (DisabledBy::Operator, true),
+        (DisabledBy::Owner, false),
+        (DisabledBy::Owner, true),
+        (DisabledBy::Operator, false),
+        (DisabledBy::Operator, false),
+        (DisabledBy::Owner, false),
+    ] {
+        let there = answer(trial.store.set_disabled(&record.id, by, disabled).await);
         check!(
             NO_KEY,
             there,
             "set_disabled is false for a key that is there"
         );
-        record.disabled = disabled;
+        record.set_disabled(by, disabled);
         trial.expect(&record, "set_disabled").await;
+    }
+}
+
+async fn an_owner_gets_no_more_than_the_limit<S: ApiKeyStore>(trial: &Trial<S>) {
+    let (ann, bob) = (owner(), owner());
+    let insert = async |record: KeyRecord| answer(trial.store.insert(record, 2).await);
+    let mut expiring = trial.record(&ann);
+    expiring.expires_at = Some(trial.at(10));
+    let kept = trial.record(&ann);
+    for (record, then, expected) in [
+        (expiring, "no keys", Inserted::Done),
+        (kept.clone(), "one key", Inserted::Done),
+        (trial.record(&ann), "two keys", Inserted::Full),
+        (trial.record(&bob), "two keys of another", Inserted::Done),
+    ] {
+        let (id, inserted) = (record.id, insert(record).await);
+        check!(LIMIT, inserted == expected, "{inserted:?} after {then}");
+        let there = trial.find(&id).await.is_some();
+        check!(
+            LIMIT,
+            there == (expected == Inserted::Done),
+            "{there} that it is found, after {then}"
+        );
+    }
+    let mut later = trial.record(&ann);
+    later.created_at = trial.at(10);
+    let inserted = insert(later).await;
+    check!(
+        LIMIT,
+        inserted == Inserted::Done,
+        "{inserted:?}, and one has expired"
+    );
+    answer(trial.store.revoke(&kept.id, trial.at(11)).await);
+    for expected in [Inserted::Done, Inserted::Full] {
+        let mut later = trial.record(&ann);
+        later.created_at = trial.at(12);
+        let inserted = insert(later).await;
+        check!(
+            LIMIT,
+            inserted == expected,
+            "{inserted:?} instead of {expected:?}, and one is revoked"
+        );
     }
 }
 
@@ -225,8 +291,9 @@ async fn the_keys_of_one_owner_end<S: ApiKeyStore>(trial: &Trial<S>) {
     }
     answer(trial.store.revoke(&keys[0].id, trial.at(1)).await);
     keys[0].revoked_at = Some(trial.at(1));
-    answer(trial.store.set_disabled(&keys[1].id, true).await);
-    keys[1].disabled = true;
+    let by = DisabledBy::Owner;
+    answer(trial.store.set_disabled(&keys[1].id, by, true).await);
+    keys[1].set_disabled(by, true);
 
     // The same subject elsewhere is somebody else.
     let mut namesakes = [ann.clone(), ann.clone(), ann.clone()];

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use apikey_layer::{
-    ApiKeyStore, KeyId, KeyRecord, Lookup, Owner, Rotated, Rotation, SharedApiKeyStore,
+    ApiKeyStore, DisabledBy, Inserted, KeyCursor, KeyId, KeyRecord, Lookup, Owner, Rotated,
+    Rotation, SharedApiKeyStore,
 };
 use auth_layer::AuthError;
 
@@ -24,9 +25,9 @@ impl<S: ApiKeyStore> ApiKeyStore for Faulty<S> {
         self.store().find(id).await
     }
 
-    async fn insert(&self, record: KeyRecord) -> Result<bool, AuthError> {
+    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
         self.faults.call().await?;
-        self.store().insert(record).await
+        self.store().insert(record, limit).await
     }
 
     async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
@@ -44,15 +45,20 @@ impl<S: ApiKeyStore> ApiKeyStore for Faulty<S> {
         self.store().revoke_owned_by(owner, at).await
     }
 
-    async fn set_disabled(&self, id: &KeyId, disabled: bool) -> Result<bool, AuthError> {
+    async fn set_disabled(
+        &self,
+        id: &KeyId,
+        by: DisabledBy,
+        disabled: bool,
+    ) -> Result<bool, AuthError> {
         self.faults.call().await?;
-        self.store().set_disabled(id, disabled).await
+        self.store().set_disabled(id, by, disabled).await
     }
 
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyId>,
+        after: Option<&KeyCursor>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.faults.call().await?;
