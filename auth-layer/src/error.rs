@@ -2,11 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Extensions, StatusCode};
 
+use crate::ClientAddress;
 use crate::identity::ScopeSet;
 
 /// Why a request was not authenticated, or not allowed.
@@ -41,6 +43,7 @@ struct Inner {
     retry_after: Option<Duration>,
     needed: Needed,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    address: Option<IpAddr>,
     recorded: bool,
 }
 
@@ -168,6 +171,7 @@ impl AuthError {
                 retry_after: None,
                 needed: Needed::default(),
                 source: None,
+                address: None,
                 recorded: false,
             }),
         }
@@ -264,6 +268,21 @@ impl AuthError {
     /// The stable code of the answer.
     pub fn code(&self) -> &'static str {
         self.inner.kind.code()
+    }
+
+    /// From where the request came that this is about.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.inner.address
+    }
+
+    /// Notes where the request came from, unless that is known already. Only when something goes
+    /// wrong, so that requests without trouble do not pay for it.
+    pub(crate) fn with_address_of(mut self, extensions: &Extensions) -> Self {
+        if self.inner.address.is_none() {
+            let address = extensions.get::<ClientAddress>();
+            self.inner.address = address.and_then(ClientAddress::ip);
+        }
+        self
     }
 
     /// True the first time: so that stacked layers record one event for one refusal.

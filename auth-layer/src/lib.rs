@@ -52,7 +52,9 @@ pub use self::layer::{AuthLayer, Authenticate, ResponseFuture};
 pub use self::origin::Origin;
 pub use self::password::{PasswordCredentials, PasswordVerifier};
 pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_response};
-pub use self::revocation::{IssuedToken, MemoryRevocations, Revocations, SharedRevocations};
+pub use self::revocation::{
+    IssuedToken, MAX_LEEWAY, MemoryRevocations, Revocations, SharedRevocations, SubjectRevocation,
+};
 pub use self::scheme::{ConflictPolicy, Scheme, SchemeFn, Verdict, scheme_fn};
 pub use self::secret::{
     ExposeSecret, SecretBox, SecretDigest, SecretSlice, SecretString, random_bytes,

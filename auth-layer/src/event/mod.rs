@@ -155,6 +155,7 @@ impl<'a> Event<'a> {
         Self {
             scheme: error.scheme(),
             reason: Some(error.reason()),
+            address: error.address(),
             error: Some(error),
             ..Self::new(kind)
         }

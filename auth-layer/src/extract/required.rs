@@ -72,7 +72,9 @@ impl<R: Requires, S: Send + Sync> FromRequestParts<S> for Required<R> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, AuthError> {
         let (identity, now) = authenticated(&parts.extensions)?;
-        R::requirement().check(identity, now())?;
+        R::requirement()
+            .check(identity, now())
+            .map_err(|error| error.with_address_of(&parts.extensions))?;
         Ok(Self {
             identity: identity.clone(),
             _requirement: PhantomData,

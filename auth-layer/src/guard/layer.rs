@@ -113,7 +113,9 @@ impl<R> RequireAuth<R> {
 impl Rule {
     fn check(&self, parts: &Parts) -> Result<(), AuthError> {
         let (identity, now) = authenticated(&parts.extensions)?;
-        self.requirement.check(identity, now())
+        self.requirement
+            .check(identity, now())
+            .map_err(|error| error.with_address_of(&parts.extensions))
     }
 
     /// What to answer with instead of an error.

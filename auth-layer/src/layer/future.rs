@@ -1,7 +1,6 @@
 //! The future that [`Authenticate`](super::Authenticate) returns.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -12,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Config, Visited};
-use crate::refusal::{RefusalBody, into_grpc, is_grpc, refuse, replace_body};
+use crate::refusal::{RefusalBody, into_grpc, refuse, replace_body};
 use crate::scheme::{check_agreement, multiple_credentials};
 use crate::{AuthError, AuthErrorKind, ClientAddress, ConflictPolicy, Event, Identity, Scheme};
 
@@ -26,29 +25,7 @@ pin_project! {
         #[pin]
         state: State<S, A, B>,
         config: Arc<Config<A, R>>,
-        origin: RequestOrigin,
-    }
-}
-
-/// What the answer to a request depends on after the request is gone.
-#[derive(Clone, Copy)]
-pub(super) struct RequestOrigin {
-    grpc: bool,
-    address: Option<IpAddr>,
-}
-
-impl RequestOrigin {
-    pub(super) fn of<B>(req: &Request<B>) -> Self {
-        let address = req.extensions().get::<ClientAddress>();
-        Self {
-            grpc: is_grpc(req.method(), req.version(), req.headers()),
-            address: address.and_then(ClientAddress::ip),
-        }
-    }
-
-    fn locate<'a>(&self, mut event: Event<'a>) -> Event<'a> {
-        event.address = self.address;
-        event
+        grpc: bool,
     }
 }
 
@@ -79,15 +56,11 @@ where
     S: Service<Request<B>>,
     A: Scheme,
 {
-    pub(super) fn new(
-        state: State<S, A, B>,
-        config: Arc<Config<A, R>>,
-        origin: RequestOrigin,
-    ) -> Self {
+    pub(super) fn new(state: State<S, A, B>, config: Arc<Config<A, R>>, grpc: bool) -> Self {
         Self {
             state,
             config,
-            origin,
+            grpc,
         }
     }
 }
@@ -98,7 +71,6 @@ impl<A: Scheme, R> Config<A, R> {
         &self,
         result: Result<Identity, AuthError>,
         extensions: &mut Extensions,
-        origin: RequestOrigin,
     ) -> Result<(), AuthError> {
         let identity = match result {
             Err(error) if error.kind() == AuthErrorKind::Absent => {
@@ -107,6 +79,7 @@ impl<A: Scheme, R> Config<A, R> {
             }
             result => result.map_err(|error| error.with_scheme(self.scheme.name()))?,
         };
+        let address = extensions.get::<ClientAddress>();
         match extensions.get::<Identity>() {
             // An identity is never overwritten: the outermost layer's stays.
             Some(_) if self.policy == ConflictPolicy::RefuseMultiple => {
@@ -114,8 +87,9 @@ impl<A: Scheme, R> Config<A, R> {
             }
             Some(first) => check_agreement(first, &identity)?,
             None => {
-                self.events
-                    .record(&origin.locate(Event::authenticated(&identity)));
+                let mut event = Event::authenticated(&identity);
+                event.address = address.and_then(ClientAddress::ip);
+                self.events.record(&event);
                 extensions.insert(identity);
             }
         }
@@ -124,12 +98,7 @@ impl<A: Scheme, R> Config<A, R> {
 
     /// Adds this layer's part to a refusal, whoever refused.
     #[cold]
-    fn complete<B: Default>(
-        &self,
-        mut res: Response<B>,
-        origin: RequestOrigin,
-        is_own: bool,
-    ) -> Response<B>
+    fn complete<B: Default>(&self, mut res: Response<B>, grpc: bool, is_own: bool) -> Response<B>
     where
         R: RefusalBody<B>,
     {
@@ -137,7 +106,7 @@ impl<A: Scheme, R> Config<A, R> {
             return res;
         };
         if error.claim_record() {
-            self.events.record(&origin.locate(Event::refused(error)));
+            self.events.record(&Event::refused(error));
         }
         let own = error
             .scheme()
@@ -156,7 +125,7 @@ impl<A: Scheme, R> Config<A, R> {
         }
         if is_own || res.status().is_redirection() {
             res
-        } else if origin.grpc {
+        } else if grpc {
             into_grpc(res)
         } else if R::REPLACES_INNER {
             replace_body(&self.refusal, res)
@@ -182,20 +151,19 @@ where
                 StateProj::Verify { future, next } => {
                     let result = ready!(future.poll(cx));
                     let (mut inner, mut req) = next.take().expect("polled after completion");
-                    match this
-                        .config
-                        .admit(result, req.extensions_mut(), *this.origin)
-                    {
+                    match this.config.admit(result, req.extensions_mut()) {
                         Ok(()) => State::Call {
                             future: inner.call(req),
                         },
-                        Err(error) => State::Refuse { error: Some(error) },
+                        Err(error) => State::Refuse {
+                            error: Some(error.with_address_of(req.extensions())),
+                        },
                     }
                 }
                 StateProj::Call { future } => break (ready!(future.poll(cx))?, false),
                 StateProj::Refuse { error } => {
                     let error = error.take().expect("polled after completion");
-                    break (refuse(&this.config.refusal, error, this.origin.grpc), true);
+                    break (refuse(&this.config.refusal, error, *this.grpc), true);
                 }
             };
             this.state.set(state);
@@ -203,7 +171,7 @@ where
         Poll::Ready(Ok(if res.extensions().is_empty() {
             res
         } else {
-            this.config.complete(res, *this.origin, is_own)
+            this.config.complete(res, *this.grpc, is_own)
         }))
     }
 }

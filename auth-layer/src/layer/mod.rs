@@ -209,11 +209,12 @@ pub(crate) fn authenticated(
             clock.map_or_else(SystemTime::now, SharedClock::now)
         }));
     }
-    Err(if extensions.get::<Visited>().is_some() {
+    let error = if extensions.get::<Visited>().is_some() {
         AuthError::missing()
     } else {
         no_layer()
-    })
+    };
+    Err(error.with_address_of(extensions))
 }
 
 #[cold]

@@ -10,10 +10,10 @@ use http::request::Parts;
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::future::{RequestOrigin, ResponseFuture, State};
+use super::future::{ResponseFuture, State};
 use super::{AuthorizationClaimed, Config, Visited};
 use crate::authorization::at_most_one;
-use crate::refusal::RefusalBody;
+use crate::refusal::{RefusalBody, is_grpc};
 use crate::{AuthError, AuthErrorKind, ConflictPolicy, Identity, Scheme, SharedClock, Verdict};
 
 /// Authenticates requests; see [`AuthLayer`](super::AuthLayer).
@@ -95,7 +95,7 @@ where
     }
 
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        let origin = RequestOrigin::of(&req);
+        let grpc = is_grpc(req.method(), req.version(), req.headers());
         let (mut parts, body) = req.into_parts();
         if !self.config.clock.is_system() {
             parts
@@ -110,14 +110,14 @@ where
                 Ok(())
             }
             Ok(Some(credential)) => match config.scheme.verify_now(credential) {
-                Verdict::Now(result) => config.admit(result, &mut parts.extensions, origin),
+                Verdict::Now(result) => config.admit(result, &mut parts.extensions),
                 Verdict::Wait(credential) => {
                     // `poll_ready` reserved this instance, not a clone of it: take this one.
                     let clone = self.inner.clone();
                     let inner = mem::replace(&mut self.inner, clone);
                     let future = config.scheme.verify_under(credential, config.policy);
                     let next = Some((inner, Request::from_parts(parts, body)));
-                    return ResponseFuture::new(State::Verify { future, next }, config, origin);
+                    return ResponseFuture::new(State::Verify { future, next }, config, grpc);
                 }
             },
             Err(error) => Err(error),
@@ -125,11 +125,11 @@ where
         match admitted {
             Ok(()) => {
                 let future = self.inner.call(Request::from_parts(parts, body));
-                ResponseFuture::new(State::Call { future }, config, origin)
+                ResponseFuture::new(State::Call { future }, config, grpc)
             }
             Err(error) => {
-                let error = Some(error);
-                ResponseFuture::new(State::Refuse { error }, config, origin)
+                let error = Some(error.with_address_of(&parts.extensions));
+                ResponseFuture::new(State::Refuse { error }, config, grpc)
             }
         }
     }

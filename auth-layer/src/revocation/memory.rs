@@ -8,18 +8,26 @@ use std::time::SystemTime;
 
 use crate::{AuthError, SharedClock};
 
-use super::{IssuedToken, Revocations};
+use super::{IssuedToken, MAX_LEEWAY, Revocations, SubjectRevocation};
 
 /// [`Revocations`] in memory: for one process, and gone with it.
 ///
 /// After a restart, tokens that were taken back are good again until they end; use a store that
-/// lasts where that matters. Entries are forgotten once everything they revoked has ended.
+/// lasts where that matters. Entries are forgotten once everything they revoked has ended, leeway
+/// included.
 #[derive(Default)]
 pub struct MemoryRevocations {
-    issuers: RwLock<HashMap<Box<str>, Issuer>>,
+    issuers: RwLock<Issuers>,
     /// How many entries there are, so that no lock is taken while there are none.
     entries: AtomicUsize,
     clock: SharedClock,
+}
+
+#[derive(Default)]
+struct Issuers {
+    named: HashMap<Box<str>, Issuer>,
+    /// The service itself.
+    own: Issuer,
 }
 
 #[derive(Default)]
@@ -27,13 +35,45 @@ struct Issuer {
     /// Token id, and when it may be forgotten.
     tokens: HashMap<Box<str>, SystemTime>,
     subjects: HashMap<Box<str>, Subject>,
+    /// How many entries `subjects` has.
+    cuts: usize,
     /// How large to grow before looking for entries to forget.
     sweep_at: usize,
 }
 
+#[derive(Default)]
 struct Subject {
+    /// In every tenant and in none.
+    anywhere: Option<Cut>,
+    tenants: HashMap<Box<str>, Cut>,
+}
+
+#[derive(Clone, Copy)]
+struct Cut {
     issued_until: SystemTime,
     until: SystemTime,
+}
+
+impl Subject {
+    fn ends(&self, token: &IssuedToken<'_>) -> bool {
+        let there = token.tenant.and_then(|tenant| self.tenants.get(tenant));
+        let mut cuts = self.anywhere.iter().chain(there);
+        cuts.any(|cut| token.issued_at <= cut.issued_until)
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.anywhere.is_some()) + self.tenants.len()
+    }
+}
+
+impl Cut {
+    /// Both instants only move forward.
+    fn join(self, new: Self) -> Self {
+        Self {
+            issued_until: self.issued_until.max(new.issued_until),
+            until: self.until.max(new.until),
+        }
+    }
 }
 
 impl MemoryRevocations {
@@ -66,32 +106,35 @@ impl MemoryRevocations {
         }
         // Every change is one insertion: a writer that panicked has left a whole map.
         let issuers = self.issuers.read().unwrap_or_else(PoisonError::into_inner);
-        issuers.get(token.issuer).is_some_and(|issuer| {
+        let issuer = match token.issuer {
+            Some(name) => issuers.named.get(name),
+            None => Some(&issuers.own),
+        };
+        issuer.is_some_and(|issuer| {
             let by_id = |id| issuer.tokens.contains_key(id);
-            let by_subject = |subject: &Subject| token.issued_at <= subject.issued_until;
-            token.token_id.is_some_and(by_id)
-                || issuer.subjects.get(token.subject).is_some_and(by_subject)
+            let subject = issuer.subjects.get(token.subject);
+            token.token_id.is_some_and(by_id) || subject.is_some_and(|subject| subject.ends(token))
         })
     }
 
-    fn change(&self, issuer: &str, change: impl FnOnce(&mut Issuer)) {
+    fn change(&self, issuer: Option<&str>, change: impl FnOnce(&mut Issuer)) {
         let mut issuers: RwLockWriteGuard<'_, _> =
             self.issuers.write().unwrap_or_else(PoisonError::into_inner);
-        if !issuers.contains_key(issuer) {
-            issuers.insert(issuer.into(), Issuer::default());
-        }
-        if let Some(issuer) = issuers.get_mut(issuer) {
-            change(issuer);
-            issuer.sweep(&self.clock);
-        }
-        let entries = issuers.values().map(Issuer::len).sum();
+        let changed = match issuer {
+            Some(name) => issuers.named.entry(name.into()).or_default(),
+            None => &mut issuers.own,
+        };
+        change(changed);
+        changed.sweep(&self.clock);
+        let named: usize = issuers.named.values().map(Issuer::len).sum();
+        let entries = named + issuers.own.len();
         self.entries.store(entries, Ordering::Release);
     }
 }
 
 impl Issuer {
     fn len(&self) -> usize {
-        self.tokens.len() + self.subjects.len()
+        self.tokens.len() + self.cuts
     }
 
     /// Forgets what has ended, each time the number of entries has doubled.
@@ -99,9 +142,16 @@ impl Issuer {
         if self.len() < self.sweep_at.max(1024) {
             return;
         }
+        // Until then a verifier may still accept what was revoked.
         let now = clock.now();
-        self.tokens.retain(|_, until| *until > now);
-        self.subjects.retain(|_, subject| subject.until > now);
+        let counts = |until: SystemTime| until + MAX_LEEWAY > now;
+        self.tokens.retain(|_, until| counts(*until));
+        self.subjects.retain(|_, subject| {
+            subject.anywhere = subject.anywhere.filter(|cut| counts(cut.until));
+            subject.tenants.retain(|_, cut| counts(cut.until));
+            subject.len() != 0
+        });
+        self.cuts = self.subjects.values().map(Subject::len).sum();
         self.sweep_at = self.len() * 2;
     }
 }
@@ -121,28 +171,33 @@ impl Revocations for MemoryRevocations {
         token_id: &str,
         until: SystemTime,
     ) -> Result<(), AuthError> {
-        self.change(issuer, |issuer| {
+        self.change(Some(issuer), |issuer| {
             let entry = issuer.tokens.entry(token_id.into()).or_insert(until);
             *entry = until.max(*entry);
         });
         Ok(())
     }
 
-    async fn revoke_subject(
-        &self,
-        issuer: &str,
-        subject: &str,
-        issued_until: SystemTime,
-        until: SystemTime,
-    ) -> Result<(), AuthError> {
-        self.change(issuer, |issuer| {
-            let new = || Subject {
-                issued_until,
-                until,
-            };
-            let entry = issuer.subjects.entry(subject.into()).or_insert_with(new);
-            entry.issued_until = issued_until.max(entry.issued_until);
-            entry.until = until.max(entry.until);
+    async fn revoke_subject(&self, revocation: &SubjectRevocation<'_>) -> Result<(), AuthError> {
+        let new = Cut {
+            issued_until: revocation.issued_until,
+            until: revocation.until,
+        };
+        self.change(revocation.issuer, |issuer| {
+            let subject = issuer.subjects.entry(revocation.subject.into());
+            let subject = subject.or_default();
+            let before = subject.len();
+            match revocation.tenant {
+                None => {
+                    let cut = subject.anywhere.get_or_insert(new);
+                    *cut = cut.join(new);
+                }
+                Some(tenant) => {
+                    let cut = subject.tenants.entry(tenant.into()).or_insert(new);
+                    *cut = cut.join(new);
+                }
+            }
+            issuer.cuts += subject.len() - before;
         });
         Ok(())
     }
@@ -158,9 +213,11 @@ impl fmt::Debug for MemoryRevocations {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::Identity;
 
     fn at(seconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(seconds)
@@ -188,14 +245,11 @@ mod tests {
     #[tokio::test]
     async fn jwt_20_a_subject_s_instant_only_moves_forward() {
         let store = MemoryRevocations::new();
-        store
-            .revoke_subject("a", "alice", at(50), at(100))
-            .await
-            .unwrap();
-        store
-            .revoke_subject("a", "alice", at(20), at(70))
-            .await
-            .unwrap();
+        for (instant, lifetime) in [(50, 50), (20, 50)] {
+            let lifetime = Duration::from_secs(lifetime);
+            let alice = SubjectRevocation::new("alice", at(instant), lifetime).issuer("a");
+            store.revoke_subject(&alice).await.unwrap();
+        }
         for (subject, issued, revoked) in [
             ("alice", 49, true),
             ("alice", 50, true),
@@ -212,8 +266,73 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn jwt_20_issuer_and_tenant_are_those_of_an_identity() {
+        let hour = Duration::from_secs(3600);
+        let identity = |issuer: Option<&str>, tenant: Option<&str>| {
+            let mut identity = Identity::builder("any", "alice");
+            if let Some(issuer) = issuer {
+                identity = identity.issuer(issuer);
+            }
+            if let Some(tenant) = tenant {
+                identity = identity.tenant(tenant);
+            }
+            identity.build()
+        };
+        let all: Vec<_> = [None, Some(""), Some("a"), Some("b")]
+            .into_iter()
+            .flat_map(|issuer| [None, Some("t"), Some("u")].map(|tenant| (issuer, tenant)))
+            .map(|(issuer, tenant)| identity(issuer, tenant))
+            .collect();
+        for revoked in &all {
+            let store = MemoryRevocations::new();
+            let revocation = SubjectRevocation::of(revoked, at(50), hour);
+            store.revoke_subject(&revocation).await.unwrap();
+            assert_eq!(store.len(), 1);
+            for other in &all {
+                let same = other.issuer() == revoked.issuer()
+                    && (revoked.tenant().is_none() || other.tenant() == revoked.tenant());
+                let token = IssuedToken::of(other, at(50));
+                assert_eq!(store.holds(&token), same, "{revoked:?} {other:?}");
+                assert_eq!(revocation.ends(&token), same, "{revoked:?} {other:?}");
+                assert!(!store.holds(&IssuedToken::of(other, at(51))));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn jwt_19_entries_outlive_the_largest_leeway() {
+        let now = Arc::new(AtomicUsize::new(1000));
+        let clock = Arc::clone(&now);
+        let clock = SharedClock::new(move || at(clock.load(Ordering::Relaxed) as u64));
+        let store = MemoryRevocations::new().clock(clock);
+        store.revoke_token("a", "t", at(1000)).await.unwrap();
+        let mut alice = SubjectRevocation::new("alice", at(900), Duration::from_secs(100));
+        store.revoke_subject(&alice.issuer("a")).await.unwrap();
+        alice.tenant = Some("tenant");
+        store.revoke_subject(&alice).await.unwrap();
+        let alice = Identity::builder("any", "alice").tenant("tenant").build();
+        for (seconds, kept) in [(1000, true), (1001, true), (1299, true), (1300, false)] {
+            now.store(seconds, Ordering::Relaxed);
+            // Enough of them that others are forgotten.
+            for n in 0..3000 {
+                let id = format!("{seconds} {n}");
+                for issuer in ["a", "b"] {
+                    store.revoke_token(issuer, &id, at(0)).await.unwrap();
+                    let subject = SubjectRevocation::new(&id, at(0), Duration::ZERO);
+                    store.revoke_subject(&subject).await.unwrap();
+                }
+            }
+            assert!(store.len() < 6000, "{}", store.len());
+            let own = IssuedToken::of(&alice, at(900));
+            for token in [token("a", "x", "t", 0), token("a", "alice", "x", 900), own] {
+                assert_eq!(store.holds(&token), kept, "{token:?} at {seconds}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn what_has_ended_is_forgotten() {
-        let store = MemoryRevocations::new().clock(SharedClock::new(|| at(1000)));
+        let store = MemoryRevocations::new().clock(SharedClock::new(|| at(1300)));
         for n in 0..5000 {
             store
                 .revoke_token("a", &n.to_string(), at(1000))

@@ -5,29 +5,38 @@ mod memory;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::AuthError;
+use crate::{AuthError, Identity};
 
 pub use self::memory::MemoryRevocations;
 
+/// The most by which clocks may differ: so long after its end something may still be accepted.
+/// Schemes refuse a larger leeway, and revocations are kept that much longer.
+pub const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
+
 /// A verified token, as far as revocation is concerned.
+///
+/// Whom it is about is said as [`Identity`] says it, so that sessions and keys can be asked about in
+/// the same way.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct IssuedToken<'a> {
-    /// `iss`.
-    pub issuer: &'a str,
-    /// `sub`.
+    /// Who vouches for the subject; `None` for this service's own users.
+    pub issuer: Option<&'a str>,
+    /// The tenant, if there is one.
+    pub tenant: Option<&'a str>,
+    /// The subject.
     pub subject: &'a str,
     /// `jti`; a token without one can only be taken back with everything of its subject.
     pub token_id: Option<&'a str>,
-    /// When it was issued; 1970 if the token does not say, so that any revocation of its subject
-    /// ends it.
+    /// When it was issued, at the earliest; 1970 if the token does not say, so that any revocation of
+    /// its subject ends it.
     pub issued_at: SystemTime,
 }
 
 impl<'a> IssuedToken<'a> {
-    /// A token; for stores and their tests.
+    /// A token without a tenant; for stores and their tests.
     #[must_use]
     pub const fn new(
         issuer: &'a str,
@@ -36,11 +45,97 @@ impl<'a> IssuedToken<'a> {
         issued_at: SystemTime,
     ) -> Self {
         Self {
-            issuer,
+            issuer: Some(issuer),
+            tenant: None,
             subject,
             token_id,
             issued_at,
         }
+    }
+
+    /// What proved `identity`.
+    #[must_use]
+    pub fn of(identity: &'a Identity, issued_at: SystemTime) -> Self {
+        Self {
+            issuer: identity.issuer(),
+            tenant: identity.tenant(),
+            subject: identity.subject(),
+            token_id: identity.token_id(),
+            issued_at,
+        }
+    }
+}
+
+/// Everything of a subject that was issued up to an instant.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use auth_layer::SubjectRevocation;
+///
+/// let lifetime = Duration::from_secs(600); // of the longest token
+/// let everything = SubjectRevocation::new("user-17", SystemTime::now(), lifetime)
+///     .issuer("https://id.example.com");
+/// assert_eq!(everything.until, everything.issued_until + lifetime);
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+#[non_exhaustive]
+pub struct SubjectRevocation<'a> {
+    /// Who vouches for the subject; `None` for this service's own users, and not for all issuers.
+    pub issuer: Option<&'a str>,
+    /// One tenant, or `None` for the subject in every tenant and in none.
+    pub tenant: Option<&'a str>,
+    /// The subject.
+    pub subject: &'a str,
+    /// What was issued at this instant or earlier is revoked.
+    pub issued_until: SystemTime,
+    /// When all of it has ended anyway, leeway aside.
+    pub until: SystemTime,
+}
+
+impl<'a> SubjectRevocation<'a> {
+    /// Everything that was issued to one of this service's own users, in whatever tenant, at
+    /// `issued_until` or earlier. It lives at most `lifetime`.
+    pub fn new(subject: &'a str, issued_until: SystemTime, lifetime: Duration) -> Self {
+        Self {
+            issuer: None,
+            tenant: None,
+            subject,
+            issued_until,
+            until: issued_until + lifetime,
+        }
+    }
+
+    /// Everything of the principal of `identity`: its issuer, its subject and, if it has one, its
+    /// tenant.
+    pub fn of(identity: &'a Identity, issued_until: SystemTime, lifetime: Duration) -> Self {
+        Self {
+            issuer: identity.issuer(),
+            tenant: identity.tenant(),
+            ..Self::new(identity.subject(), issued_until, lifetime)
+        }
+    }
+
+    /// Who vouches for the subject.
+    pub fn issuer(mut self, issuer: &'a str) -> Self {
+        self.issuer = Some(issuer);
+        self
+    }
+
+    /// Only in this tenant.
+    pub fn tenant(mut self, tenant: &'a str) -> Self {
+        self.tenant = Some(tenant);
+        self
+    }
+
+    /// Whether this ends `token`. A store may ask this of each entry that it keeps for a subject.
+    #[must_use]
+    pub fn ends(&self, token: &IssuedToken<'_>) -> bool {
+        self.issuer == token.issuer
+            && self.subject == token.subject
+            && (self.tenant.is_none() || self.tenant == token.tenant)
+            && token.issued_at <= self.issued_until
     }
 }
 
@@ -56,9 +151,13 @@ impl<'a> IssuedToken<'a> {
 /// # Contract
 ///
 /// - A revocation that returned `Ok` is seen by every later question.
-/// - `until` is when everything revoked has ended anyway. An entry may be forgotten after it and not
-///   before.
-/// - A subject's instant only moves forward, whatever order revocations arrive in; so does `until`.
+/// - `until` is when everything revoked has ended anyway. Verifiers allow for clocks that differ and
+///   accept it a little longer, so an entry may be forgotten [`MAX_LEEWAY`] (5 minutes) after `until`
+///   and not before.
+/// - A revocation of a subject is for one issuer, or for none. It is for one tenant, or, without a
+///   tenant, for the subject in every tenant and in none; see [`SubjectRevocation::ends`].
+/// - The instant of a subject, issuer and tenant only moves forward, whatever order revocations
+///   arrive in; so does `until`.
 /// - A token issued at the instant itself counts as issued before it.
 /// - An error means "could not ask" and is never read as "not revoked".
 ///
@@ -81,7 +180,7 @@ pub trait Revocations: Send + Sync + 'static {
         token: &IssuedToken<'_>,
     ) -> impl Future<Output = Result<bool, AuthError>> + Send;
 
-    /// Takes back one token.
+    /// Takes back one token, which ends at `until` by itself.
     ///
     /// # Errors
     ///
@@ -100,10 +199,7 @@ pub trait Revocations: Send + Sync + 'static {
     /// Fails if the store cannot be written to; then nothing is revoked.
     fn revoke_subject(
         &self,
-        issuer: &str,
-        subject: &str,
-        issued_until: SystemTime,
-        until: SystemTime,
+        revocation: &SubjectRevocation<'_>,
     ) -> impl Future<Output = Result<(), AuthError>> + Send;
 }
 
@@ -147,16 +243,8 @@ impl Revocations for SharedRevocations {
         self.store.revoke_token(issuer, token_id, until).await
     }
 
-    async fn revoke_subject(
-        &self,
-        issuer: &str,
-        subject: &str,
-        issued_until: SystemTime,
-        until: SystemTime,
-    ) -> Result<(), AuthError> {
-        self.store
-            .revoke_subject(issuer, subject, issued_until, until)
-            .await
+    async fn revoke_subject(&self, revocation: &SubjectRevocation<'_>) -> Result<(), AuthError> {
+        self.store.revoke_subject(revocation).await
     }
 }
 
@@ -178,13 +266,7 @@ trait DynRevocations: Send + Sync {
         token_id: &'a str,
         until: SystemTime,
     ) -> Boxed<'a, ()>;
-    fn revoke_subject<'a>(
-        &'a self,
-        issuer: &'a str,
-        subject: &'a str,
-        issued_until: SystemTime,
-        until: SystemTime,
-    ) -> Boxed<'a, ()>;
+    fn revoke_subject<'a>(&'a self, revocation: &'a SubjectRevocation<'_>) -> Boxed<'a, ()>;
 }
 
 impl<T: Revocations> DynRevocations for T {
@@ -205,19 +287,7 @@ impl<T: Revocations> DynRevocations for T {
         Box::pin(Revocations::revoke_token(self, issuer, token_id, until))
     }
 
-    fn revoke_subject<'a>(
-        &'a self,
-        issuer: &'a str,
-        subject: &'a str,
-        issued_until: SystemTime,
-        until: SystemTime,
-    ) -> Boxed<'a, ()> {
-        Box::pin(Revocations::revoke_subject(
-            self,
-            issuer,
-            subject,
-            issued_until,
-            until,
-        ))
+    fn revoke_subject<'a>(&'a self, revocation: &'a SubjectRevocation<'_>) -> Boxed<'a, ()> {
+        Box::pin(Revocations::revoke_subject(self, revocation))
     }
 }
