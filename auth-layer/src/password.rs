@@ -35,7 +35,7 @@ impl PasswordCredentials {
     /// Splits `user:password` at its first colon (RFC 7617 section 2); `None` without one.
     #[cfg(feature = "basic")]
     pub(crate) fn from_pair(text: Zeroizing<String>) -> Option<Self> {
-        let colon = text.find(':')?;
+        let colon = text.bytes().position(|b| b == b':')?;
         Some(Self {
             text,
             username_end: colon,

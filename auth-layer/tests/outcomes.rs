@@ -419,6 +419,35 @@ async fn an_authorization_header_that_nobody_claims_can_be_refused() {
             "{other}"
         );
     }
+    // Whichever layer claims it, and in whichever order they stand.
+    let layer = |name| AuthLayer::new(HeaderScheme(name));
+    let between = ServiceBuilder::new()
+        .layer(layer("one"))
+        .layer(layer("authorization"))
+        .layer(layer("two").refuse_unclaimed())
+        .service_fn(whoami);
+    for (headers, expected) in [
+        (&[("authorization", "ann"), ("one", "ann")][..], 200),
+        (&[("authorization", "ann"), ("two", "ann")], 200),
+        (&[("authorization", "ann")], 200),
+        (&[("one", "ann"), ("two", "ann")], 200),
+        (&[], 200),
+    ] {
+        assert_eq!(
+            send(&between, get(headers)).await.status(),
+            expected,
+            "{headers:?}"
+        );
+    }
+    let elsewhere = ServiceBuilder::new()
+        .layer(layer("one"))
+        .layer(layer("two"))
+        .layer(layer("three").refuse_unclaimed())
+        .service_fn(whoami);
+    for name in ["one", "two", "three"] {
+        let req = get(&[("authorization", "ann"), (name, "ann")]);
+        assert_eq!(send(&elsewhere, req).await.status(), 401, "{name}");
+    }
     let tuple = AuthLayer::new((HeaderScheme("authorization"), HeaderScheme("one")));
     let tuple = ServiceBuilder::new()
         .layer(tuple.refuse_unclaimed())

@@ -190,9 +190,11 @@ impl<A: Scheme, R> fmt::Debug for AuthLayer<A, R> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Visited;
 
-/// In the extensions of a request whose `Authorization` header a layer has claimed.
+/// In the extensions of a request whose identity came from elsewhere while there is an
+/// `Authorization` header that no layer has claimed yet. Such requests are rare, so it is they that
+/// are marked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct AuthorizationClaimed;
+pub(crate) struct AuthorizationUnclaimed;
 
 /// The identity that a layer has proved, and the clock to judge it by.
 ///

@@ -11,7 +11,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::future::{ResponseFuture, State};
-use super::{AuthorizationClaimed, Config, Visited};
+use super::{AuthorizationUnclaimed, Config, Visited};
 use crate::authorization::at_most_one;
 use crate::refusal::{RefusalBody, is_grpc};
 use crate::{AuthError, AuthErrorKind, ConflictPolicy, Identity, Scheme, SharedClock, Verdict};
@@ -60,19 +60,26 @@ impl<A: Scheme, R> Config<A, R> {
         }
         let found = found?;
 
-        match &found {
-            Some(credential) if self.scheme.claims_authorization(credential) => {
-                // Only a layer further in that refuses what is unclaimed asks for this.
-                parts.extensions.insert(AuthorizationClaimed);
+        let claimed = found
+            .as_ref()
+            .is_some_and(|found| self.scheme.claims_authorization(found));
+        if claimed {
+            if parts.extensions.get::<Identity>().is_some() {
+                parts.extensions.remove::<AuthorizationUnclaimed>();
             }
-            _ if !self.refuse_unclaimed => {}
-            _ => {
-                if let Some(value) = parts.headers.get_mut(AUTHORIZATION)
-                    && parts.extensions.get::<AuthorizationClaimed>().is_none()
-                {
+        } else if (found.is_some() || self.refuse_unclaimed)
+            && let Some(value) = parts.headers.get_mut(AUTHORIZATION)
+        {
+            // Whoever proved an identity further out has claimed the header, or has marked the
+            // request because it did not.
+            let by_others = parts.extensions.get::<Identity>().is_some()
+                && parts.extensions.get::<AuthorizationUnclaimed>().is_none();
+            if !by_others {
+                if self.refuse_unclaimed {
                     value.set_sensitive(true);
                     return Err(AuthError::invalid("unsupported_scheme"));
                 }
+                parts.extensions.insert(AuthorizationUnclaimed);
             }
         }
         Ok(found)

@@ -143,8 +143,8 @@ impl Issuer {
             return;
         }
         // Until then a verifier may still accept what was revoked.
-        let now = clock.now();
-        let counts = |until: SystemTime| until + MAX_LEEWAY > now;
+        let ended = clock.now() - MAX_LEEWAY;
+        let counts = |until: SystemTime| until > ended;
         self.tokens.retain(|_, until| counts(*until));
         self.subjects.retain(|_, subject| {
             subject.anywhere = subject.anywhere.filter(|cut| counts(cut.until));
@@ -214,6 +214,7 @@ impl fmt::Debug for MemoryRevocations {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
@@ -301,9 +302,9 @@ mod tests {
 
     #[tokio::test]
     async fn jwt_19_entries_outlive_the_largest_leeway() {
-        let now = Arc::new(AtomicUsize::new(1000));
+        let now = Arc::new(AtomicU64::new(1000));
         let clock = Arc::clone(&now);
-        let clock = SharedClock::new(move || at(clock.load(Ordering::Relaxed) as u64));
+        let clock = SharedClock::new(move || at(clock.load(Ordering::Relaxed)));
         let store = MemoryRevocations::new().clock(clock);
         store.revoke_token("a", "t", at(1000)).await.unwrap();
         let mut alice = SubjectRevocation::new("alice", at(900), Duration::from_secs(100));

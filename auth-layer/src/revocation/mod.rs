@@ -15,6 +15,8 @@ pub use self::memory::MemoryRevocations;
 /// Schemes refuse a larger leeway, and revocations are kept that much longer.
 pub const MAX_LEEWAY: Duration = Duration::from_secs(5 * 60);
 
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 /// A verified token, as far as revocation is concerned.
 ///
 /// Whom it is about is said as [`Identity`] says it, so that sessions and keys can be asked about in
@@ -96,14 +98,14 @@ pub struct SubjectRevocation<'a> {
 
 impl<'a> SubjectRevocation<'a> {
     /// Everything that was issued to one of this service's own users, in whatever tenant, at
-    /// `issued_until` or earlier. It lives at most `lifetime`.
+    /// `issued_until` or earlier. It lives at most `lifetime`; more than 100 years count as 100.
     pub fn new(subject: &'a str, issued_until: SystemTime, lifetime: Duration) -> Self {
         Self {
             issuer: None,
             tenant: None,
             subject,
             issued_until,
-            until: issued_until + lifetime,
+            until: issued_until + lifetime.min(CENTURY),
         }
     }
 
