@@ -15,7 +15,7 @@ use jwt_layer::{
     AccessTokenRequest, Algorithm, Issuer, Jwt, KeySet, SigningKey, VerificationPolicy,
     VerifyingKey,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn issuer(key: SigningKey) -> Issuer {
     Issuer::builder(ISSUER, AUDIENCE, key)
@@ -89,7 +89,7 @@ fn tokens_have_the_form_of_rfc_9068() {
     let header = part(token.expose(), 0);
     assert_eq!(header["typ"], "at+jwt");
     assert_eq!(header["alg"], "ES256");
-    let jwks: Value = serde_json::from_str(issuer.jwks()).unwrap();
+    let jwks: Value = serde_json::from_str(&issuer.jwks()).unwrap();
     assert_eq!(header["kid"], jwks["keys"][0]["kid"]);
     let claims = part(token.expose(), 1);
     assert_eq!(claims["client_id"], "app");
@@ -119,19 +119,19 @@ fn tokens_have_the_form_of_rfc_9068() {
 async fn the_published_keys_verify_and_hold_no_secret() {
     for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa] {
         let issuer = issuer(SigningKey::generate(algorithm).unwrap());
-        let keys = KeySet::from_jwks(issuer.jwks(), Algorithm::ALL).unwrap();
+        let keys = KeySet::from_jwks(&issuer.jwks(), Algorithm::ALL).unwrap();
         assert_eq!(keys.len(), 1);
         let jwt = Jwt::new(issuer.policy().build().unwrap(), keys).clock(clock());
         let token = issuer.issue(&AccessTokenRequest::new("user-17")).unwrap();
         assert!(jwt.verify_token(token.expose()).await.is_ok());
-        let jwks: Value = serde_json::from_str(issuer.jwks()).unwrap();
+        let jwks: Value = serde_json::from_str(&issuer.jwks()).unwrap();
         for private in ["d", "k", "p", "q"] {
             assert!(jwks["keys"][0].get(private).is_none(), "{private}");
         }
     }
     let key = SigningKey::from_secret(Algorithm::Hs256, &SECRET).unwrap();
     assert_eq!(key.kid(), None);
-    assert_eq!(issuer(key).jwks(), r#"{"keys":[]}"#);
+    assert_eq!(&*issuer(key).jwks(), r#"{"keys":[]}"#);
 }
 
 #[tokio::test]
@@ -328,4 +328,91 @@ async fn jwt_11_our_tokens_are_for_our_audience_only() {
         refusal(&jwt, token.unwrap().expose()).await,
         "wrong_audience"
     );
+}
+
+#[tokio::test]
+async fn apk_07_a_key_is_not_exchanged_for_a_token() {
+    let issuer = issuer(SigningKey::generate(Algorithm::Es256).unwrap());
+    let key = Identity::builder("api-key", "ann").key_id("k").build();
+    let renamed = key.clone().with_scheme("session");
+    for key in [key, renamed] {
+        let request = AccessTokenRequest::for_identity(&key).client_id("app");
+        let error = issuer.issue(&request).unwrap_err();
+        assert_eq!(error.reason(), "keys_get_no_tokens");
+        assert_eq!(error.status(), http::StatusCode::FORBIDDEN);
+    }
+    let ann = AccessTokenRequest::for_identity(&Identity::new("session", "ann"));
+    assert!(issuer.issue(&ann).is_ok());
+}
+
+fn public_jwk(kid: &str) -> String {
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let jwk = key.with_kid(kid).public_jwk().unwrap();
+    assert!(jwk.contains(&format!(r#""kid":"{kid}""#)));
+    jwk
+}
+
+#[test]
+fn key_07_an_ambiguous_pair_costs_no_other_key() {
+    let (a, other_a, b) = (public_jwk("a"), public_jwk("a"), public_jwk("b"));
+    let read = |keys: &[&str]| {
+        let jwks = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+        KeySet::from_jwks(&jwks, Algorithm::ALL)
+    };
+    for (keys, usable) in [
+        (vec![&*a, &b], vec!["a", "b"]),
+        (vec![&a, &a, &b], vec!["a", "b"]),
+        (vec![&a, &other_a, &b], vec!["b"]),
+        (vec![&a, &b, &other_a, &a], vec!["b"]),
+    ] {
+        let set = read(&keys).unwrap();
+        assert_eq!(set.len(), usable.len());
+        for kid in ["a", "b"] {
+            let found = set.find(Some(kid), Algorithm::Es256).is_some();
+            assert_eq!(found, usable.contains(&kid), "{kid}");
+        }
+    }
+    assert!(read(&[&a, &other_a]).is_err());
+}
+
+#[test]
+fn key_07_the_keys_of_a_document_are_counted_and_not_their_algorithms() {
+    // An RSA key that does not say its algorithm fits six.
+    let pem = include_str!("keys/rsa.pem");
+    let key = SigningKey::from_pem(Algorithm::Rs256, pem).unwrap();
+    let jwk = key.public_jwk().unwrap();
+    let kid = key.kid().unwrap().to_owned();
+    let bare = jwk.replace(r#""alg":"RS256","#, "");
+    assert_ne!(bare, jwk);
+    let document = |count: usize| {
+        let keys: Vec<_> = (0..count)
+            .map(|n| bare.replace(&kid, &format!("key {n}")))
+            .collect();
+        format!(r#"{{"keys":[{}]}}"#, keys.join(","))
+    };
+    let set = KeySet::from_jwks(&document(100), Algorithm::ALL).unwrap();
+    assert_eq!(set.len(), 600);
+    assert!(KeySet::from_jwks(&document(101), Algorithm::ALL).is_err());
+}
+
+#[tokio::test]
+async fn another_issuer_s_claim_of_the_name_amr_at_says_nothing() {
+    let time = NOW - 30;
+    for (amr_at, proved_at) in [
+        (json!({ "pwd": NOW - 90 }), NOW - 90),
+        (json!({ "otp": NOW - 90 }), time),
+        (json!({ "pwd": (NOW - 90) * 1000 }), time),
+        (json!({ "pwd": u64::MAX }), time),
+        (json!({ "pwd": "then" }), time),
+        (json!("then"), time),
+    ] {
+        let changes = json!({ "auth_time": time, "amr": ["pwd"], "amr_at": amr_at });
+        let token = token(&claims_with(changes));
+        let identity = jwt().verify_token(&token).await.unwrap();
+        assert_eq!(
+            identity.factor_proved_at(FactorKind::Password),
+            Some(at(proved_at)),
+            "{amr_at}"
+        );
+    }
 }

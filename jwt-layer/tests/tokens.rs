@@ -4,10 +4,11 @@
 
 mod common;
 
-use auth_layer::SharedClock;
+use auth_layer::{AuthErrorKind, SharedClock};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::*;
+use http::StatusCode;
 use jwt_layer::{Algorithm, ClientToken, Jwt, VerificationPolicy, VerifyingKey};
 use serde_json::{Value, json};
 
@@ -221,7 +222,7 @@ async fn jwt_08_ill_typed_times_are_refused() {
         ] {
             let token = token(&claims_with(json!({ name: value })));
             assert_eq!(
-                refusal(&jwt(), &token).await,
+                cause(&jwt(), &token).await,
                 "ill_typed_claim",
                 "{name} {value}"
             );
@@ -231,7 +232,7 @@ async fn jwt_08_ill_typed_times_are_refused() {
             let text = text.replace("\"HERE\"", value);
             let token = forge(r#"{"alg":"HS256"}"#, &text, &SECRET);
             assert_eq!(
-                refusal(&jwt(), &token).await,
+                cause(&jwt(), &token).await,
                 "ill_typed_claim",
                 "{name} {value}"
             );
@@ -266,7 +267,7 @@ async fn jwt_09_jwt_18_required_claims_are_there_and_of_the_right_type() {
         (json!({ "jti": 1 }), "ill_typed_claim"),
     ] {
         let token = token(&claims_with(changes.clone()));
-        assert_eq!(refusal(&jwt(), &token).await, reason, "{changes}");
+        assert_eq!(cause(&jwt(), &token).await, reason, "{changes}");
     }
     for name in ["iss", "aud", "sub"] {
         let text = claims_with(json!({ name: "HERE" })).to_string();
@@ -391,7 +392,7 @@ async fn jwt_12_lifetimes_are_bounded() {
         ),
     ] {
         let token = token(&claims_with(changes.clone()));
-        assert_eq!(refusal(&jwt(), &token).await, reason, "{changes}");
+        assert_eq!(cause(&jwt(), &token).await, reason, "{changes}");
     }
 }
 
@@ -422,7 +423,7 @@ async fn jwt_12_x_21_times_are_exact_to_the_second() {
     let policy = plain().leeway(std::time::Duration::ZERO).build().unwrap();
     let exact = Jwt::new(policy, key()).clock(clock());
     assert_eq!(
-        refusal(&exact, &token(&claims_with(json!({ "exp": NOW })))).await,
+        cause(&exact, &token(&claims_with(json!({ "exp": NOW })))).await,
         "token_expired"
     );
     assert!(
@@ -469,6 +470,48 @@ async fn jwt_23_a_forged_token_is_refused_whatever_it_claims() {
         let token = forge(r#"{"alg":"HS256"}"#, &payload, &[8; 32]);
         assert_eq!(refusal(&jwt(), &token).await, "bad_signature", "{changes}");
     }
+}
+
+#[tokio::test]
+async fn jwt_23_the_claims_of_a_forged_token_choose_no_reason() {
+    for changes in [
+        json!({ "exp": NOW - 600 }),
+        json!({ "exp": "soon" }),
+        json!({ "exp": null }),
+        json!({ "exp": NOW * 2 }),
+        json!({ "nbf": NOW + 600 }),
+        json!({ "iat": NOW + 600 }),
+    ] {
+        for secret in [[8; 32], SECRET] {
+            let payload = claims_with(changes.clone()).to_string();
+            let token = forge(r#"{"alg":"HS256"}"#, &payload, &secret);
+            let error = jwt().verify_token(&token).await.unwrap_err();
+            assert_eq!(error.reason(), "refused_unverified", "{changes}");
+            assert_eq!(error.kind(), AuthErrorKind::Invalid, "{changes}");
+            let res = send_bearer(&jwt(), &token).await;
+            assert_eq!(res.status(), StatusCode::UNAUTHORIZED);
+        }
+    }
+}
+
+#[tokio::test]
+async fn jwt_07_depth_is_bounded_for_each_issuer() {
+    let deep = VerificationPolicy::plain_access_token("https://deep.example", AUDIENCE)
+        .max_depth(20)
+        .build()
+        .unwrap();
+    let shallow = plain().max_depth(2).build().unwrap();
+    let jwt = Jwt::new(shallow, key())
+        .trust(deep, key())
+        .unwrap()
+        .clock(clock());
+    let nested = json!({ "a": { "b": { "c": {} } } });
+    let own = token(&claims_with(json!({ "x": nested.clone() })));
+    assert_eq!(refusal(&jwt, &own).await, "unreadable_claims");
+    let flat = token(&claims_with(json!({ "x": {} })));
+    assert!(jwt.verify_token(&flat).await.is_ok());
+    let others = claims_with(json!({ "iss": "https://deep.example", "x": nested }));
+    assert!(jwt.verify_token(&token(&others)).await.is_ok());
 }
 
 #[tokio::test]

@@ -8,32 +8,36 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use auth_layer::{AuthError, SharedClock};
+use auth_layer::{AuthError, Identity, SharedClock};
 use common::*;
 use http::StatusCode;
 use jwt_layer::{
-    AccessTokenRequest, Algorithm, IssuedToken, Issuer, Jwt, KeySource, Keys, MemoryRevocations,
-    Revocations, SharedRevocations, SigningKey, VerifyingKey, WantedKey,
+    AccessTokenRequest, Algorithm, IssuedToken, Issuer, Jwt, KeyLookup, KeySource, Keys,
+    MemoryRevocations, Revocations, SharedRevocations, SigningKey, SubjectRevocation, VerifyingKey,
+    WantedKey,
 };
 use serde_json::json;
 
-/// Knows nothing until it is asked to learn.
+/// Knows nothing until it is asked to learn, and does not ask again soon after it has asked.
 #[derive(Default)]
 struct Slow {
     key: Mutex<Option<Arc<VerifyingKey>>>,
     asked: AtomicUsize,
     down: bool,
-    cooling_down: bool,
+    /// How often it asks before it cools down.
+    patience: Option<usize>,
 }
 
 impl KeySource for Slow {
-    fn find(&self, wanted: &WantedKey<'_>) -> Option<Arc<VerifyingKey>> {
+    fn find(&self, wanted: &WantedKey<'_>) -> KeyLookup {
         let key = self.key.lock().unwrap();
-        key.as_ref().filter(|key| key.kid() == wanted.kid).cloned()
-    }
-
-    fn may_learn(&self, _: &WantedKey<'_>) -> bool {
-        !self.cooling_down
+        let asked = self.asked.load(Ordering::Relaxed);
+        match key.as_ref().filter(|key| key.kid() == wanted.kid) {
+            Some(key) => KeyLookup::Found(Arc::clone(key)),
+            None if self.patience.is_none_or(|patience| asked < patience) => KeyLookup::Ask,
+            None if self.down => KeyLookup::Unavailable,
+            None => KeyLookup::Unknown,
+        }
     }
 
     async fn refresh(&self, _: &WantedKey<'_>) -> Result<(), AuthError> {
@@ -68,26 +72,64 @@ async fn an_unknown_key_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_source_that_cannot_learn_is_not_asked() {
+async fn key_01_a_source_that_has_just_asked_is_not_asked_again() {
     let source = Arc::new(Slow {
-        cooling_down: true,
+        patience: Some(1),
         ..Slow::default()
     });
-    assert_eq!(
-        refusal(&slow_jwt(&source), &with_kid("new")).await,
-        "unknown_key"
-    );
-    assert_eq!(source.asked.load(Ordering::Relaxed), 0);
+    let jwt = slow_jwt(&source);
+    for kid in ["invented", "invented", "another"] {
+        assert_eq!(refusal(&jwt, &with_kid(kid)).await, "unknown_key");
+    }
+    assert_eq!(source.asked.load(Ordering::Relaxed), 1);
+    assert!(jwt.verify_token(&with_kid("new")).await.is_ok());
 }
 
 #[tokio::test]
-async fn a_source_that_is_down_is_not_the_token_s_fault() {
+async fn key_03_a_source_that_is_down_is_not_the_token_s_fault() {
     let source = Arc::new(Slow {
         down: true,
+        patience: Some(1),
         ..Slow::default()
     });
-    let res = send_bearer(&slow_jwt(&source), &with_kid("new")).await;
+    let jwt = slow_jwt(&source);
+    // The first request waits for the attempt, and those after it come during the cooldown.
+    for _ in 0..3 {
+        let res = send_bearer(&jwt, &with_kid("new")).await;
+        assert_eq!(res.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(!res.headers().contains_key(http::header::WWW_AUTHENTICATE));
+    }
+    assert_eq!(source.asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn key_03_one_who_goes_down_while_it_is_asked_is_not_the_token_s_fault() {
+    /// Says to ask, then that it cannot be asked, though asking went well.
+    #[derive(Default)]
+    struct Flaky(AtomicUsize);
+
+    impl KeySource for Flaky {
+        fn find(&self, _: &WantedKey<'_>) -> KeyLookup {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => KeyLookup::Ask,
+                _ => KeyLookup::Unavailable,
+            }
+        }
+    }
+
+    let source = Keys::from_source(Flaky::default());
+    let jwt = Jwt::new(plain().build().unwrap(), source).clock(clock());
+    let res = send_bearer(&jwt, &with_kid("new")).await;
     assert_eq!(res.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_source_is_asked_as_a_token_asks_it() {
+    let source = Slow::default();
+    let wanted = WantedKey::new(Some("new"), Algorithm::Hs256);
+    assert!(matches!(source.find(&wanted), KeyLookup::Ask));
+    source.refresh(&wanted).await.unwrap();
+    assert!(matches!(source.find(&wanted), KeyLookup::Found(_)));
 }
 
 #[tokio::test]
@@ -127,16 +169,8 @@ impl Revocations for Remote {
         self.memory.revoke_token(issuer, id, until).await
     }
 
-    async fn revoke_subject(
-        &self,
-        issuer: &str,
-        subject: &str,
-        issued_until: SystemTime,
-        until: SystemTime,
-    ) -> Result<(), AuthError> {
-        self.memory
-            .revoke_subject(issuer, subject, issued_until, until)
-            .await
+    async fn revoke_subject(&self, revocation: &SubjectRevocation<'_>) -> Result<(), AuthError> {
+        self.memory.revoke_subject(revocation).await
     }
 }
 
@@ -192,20 +226,53 @@ async fn jwt_19_a_store_that_is_down_fails_closed() {
 #[tokio::test]
 async fn jwt_20_everything_of_a_subject_ends_at_one_instant() {
     for store in stores() {
-        let jwt = jwt().revocations(store.clone());
-        store
-            .revoke_subject(ISSUER, "alice", at(NOW), at(NOW + 660))
-            .await
-            .unwrap();
+        // A minute is the leeway.
+        let later = SharedClock::new(|| at(NOW + 100));
+        let jwt = jwt().clock(later).revocations(store.clone());
+        let alice = SubjectRevocation::new("alice", at(NOW), Duration::from_secs(600));
+        store.revoke_subject(&alice.issuer(ISSUER)).await.unwrap();
         for (changes, good) in [
             (json!({ "iat": NOW - 1 }), false),
             (json!({ "iat": NOW }), false),
             (json!({ "iat": null }), false),
-            (json!({ "iat": NOW + 1 }), true),
+            (json!({ "iat": NOW + 60 }), false),
+            (json!({ "iat": NOW + 61 }), true),
+            (json!({ "iat": NOW + 1, "iat_ms": (NOW + 1) * 1000 }), true),
+            (json!({ "iat": NOW, "iat_ms": NOW * 1000 + 1 }), true),
+            (json!({ "iat": NOW, "iat_ms": NOW * 1000 }), false),
             (json!({ "sub": "bob" }), true),
         ] {
             let token = token(&claims_with(changes.clone()));
-            assert_eq!(jwt.verify_token(&token).await.is_ok(), good, "{changes}");
+            let revoked = refused_as_revoked(&jwt, &token).await;
+            assert_eq!(revoked, !good, "{changes}");
+        }
+    }
+}
+
+async fn refused_as_revoked(jwt: &Jwt, token: &str) -> bool {
+    let error = jwt.verify_token(token).await.err();
+    error.is_some_and(|error| error.reason() == "token_revoked")
+}
+
+#[tokio::test]
+async fn jwt_20_an_issuer_whose_clock_runs_ahead_saves_no_token() {
+    for store in stores() {
+        let now = Arc::new(AtomicUsize::new(0));
+        let time = Arc::clone(&now);
+        let clock = SharedClock::new(move || {
+            let passed = u64::try_from(time.load(Ordering::Relaxed)).unwrap();
+            at(NOW) + Duration::from_secs(passed)
+        });
+        let jwt = jwt().clock(clock).revocations(store.clone());
+        // Issued now, by a clock that is a minute ahead.
+        let ahead = token(&claims_with(json!({ "iat": NOW + 60, "jti": "t" })));
+        assert!(jwt.verify_token(&ahead).await.is_ok());
+        now.store(5, Ordering::Relaxed);
+        let alice = SubjectRevocation::new("alice", at(NOW + 5), Duration::from_secs(600));
+        store.revoke_subject(&alice.issuer(ISSUER)).await.unwrap();
+        for passed in [5, 30, 65, 300] {
+            now.store(passed, Ordering::Relaxed);
+            assert_eq!(refusal(&jwt, &ahead).await, "token_revoked", "{passed}");
         }
     }
 }
@@ -231,10 +298,8 @@ async fn jwt_20_a_token_of_the_same_second_is_told_apart() {
     let before = issuer.issue(&AccessTokenRequest::new("alice")).unwrap();
     millis.store(400, Ordering::Relaxed);
     let now = clock.now();
-    store
-        .revoke_subject(issuer.name(), "alice", now, now + issuer.lifetime())
-        .await
-        .unwrap();
+    let alice = SubjectRevocation::new("alice", now, issuer.lifetime()).issuer(issuer.name());
+    store.revoke_subject(&alice).await.unwrap();
     millis.store(700, Ordering::Relaxed);
     let after = issuer.issue(&AccessTokenRequest::new("alice")).unwrap();
     assert_eq!(refusal(&jwt, before.expose()).await, "token_revoked");
@@ -242,17 +307,108 @@ async fn jwt_20_a_token_of_the_same_second_is_told_apart() {
 }
 
 #[tokio::test]
-async fn the_millisecond_refines_iat_and_cannot_move_it() {
-    for (millis, good) in [
+async fn jwt_20_a_millisecond_that_does_not_refine_iat_says_nothing() {
+    let store = Arc::new(MemoryRevocations::new());
+    let jwt = jwt().revocations(Arc::clone(&store));
+    // Just after what counts for a token that says no millisecond.
+    let instant = at(NOW - 60);
+    let alice = SubjectRevocation::new("alice", instant, Duration::from_secs(3600));
+    let claims: Vec<_> = [
         (json!(NOW * 1000), true),
         (json!(NOW * 1000 + 999), true),
         (json!(NOW * 1000 + 1000), false),
         (json!(NOW * 1000 - 1), false),
+        (json!(u64::MAX), false),
+        (json!(-1), false),
+        (json!(NOW as f64 * 1000.5), false),
         (json!("x"), false),
-    ] {
-        let token = token(&claims_with(json!({ "iat_ms": millis })));
-        assert_eq!(jwt().verify_token(&token).await.is_ok(), good, "{millis}");
+        (json!([1]), false),
+        (json!(true), false),
+    ]
+    .into_iter()
+    .map(|(millis, refines)| (claims_with(json!({ "iat_ms": millis })), refines))
+    .collect();
+    for (claims, _) in &claims {
+        assert!(jwt.verify_token(&token(claims)).await.is_ok(), "{claims}");
     }
+    store.revoke_subject(&alice.issuer(ISSUER)).await.unwrap();
+    for (claims, refines) in &claims {
+        let revoked = refused_as_revoked(&jwt, &token(claims)).await;
+        assert_eq!(revoked, !refines, "{claims}");
+    }
+}
+
+#[tokio::test]
+async fn jwt_19_a_revoked_token_does_not_come_back_within_the_leeway() {
+    let now = Arc::new(AtomicUsize::new(0));
+    let time = Arc::clone(&now);
+    let clock = SharedClock::new(move || {
+        let passed = u64::try_from(time.load(Ordering::Relaxed)).unwrap();
+        at(NOW) + Duration::from_secs(passed)
+    });
+    for by_subject in [false, true] {
+        now.store(0, Ordering::Relaxed);
+        let store = Arc::new(MemoryRevocations::new().clock(clock.clone()));
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let issuer = Issuer::builder(ISSUER, AUDIENCE, key)
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        let policy = issuer.policy().leeway(Duration::from_secs(300));
+        let plain = Jwt::new(policy.build().unwrap(), issuer.verifying_keys()).clock(clock.clone());
+        let jwt = plain.clone().revocations(Arc::clone(&store));
+        let token = issuer.issue(&AccessTokenRequest::new("alice")).unwrap();
+        let identity = jwt.verify_token(token.expose()).await.unwrap();
+        if by_subject {
+            let alice = SubjectRevocation::of(&identity, clock.now(), issuer.lifetime());
+            store.revoke_subject(&alice).await.unwrap();
+        } else {
+            jwt.revoke(&identity).await.unwrap();
+        }
+        for passed in [0, 599, 600, 601, 899] {
+            now.store(passed, Ordering::Relaxed);
+            // Enough others to make the store forget what it may.
+            for n in 0..3_000 {
+                let id = format!("{passed} {n}");
+                store.revoke_token(ISSUER, &id, at(0)).await.unwrap();
+                let other = SubjectRevocation::new(&id, at(0), Duration::ZERO).issuer(ISSUER);
+                store.revoke_subject(&other).await.unwrap();
+            }
+            assert!(store.len() < 6_000);
+            // Without the revocation it would be accepted.
+            assert!(plain.verify_token(token.expose()).await.is_ok(), "{passed}");
+            assert_eq!(
+                refusal(&jwt, token.expose()).await,
+                "token_revoked",
+                "{passed}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn jwt_19_what_cannot_be_taken_back_by_its_id_is_said() {
+    let store = Arc::new(MemoryRevocations::new());
+    let token_of = |id| token(&claims_with(json!({ "jti": id })));
+    let with_id = jwt().verify_token(&token_of("t1")).await.unwrap();
+    let error = jwt().revoke(&with_id).await.unwrap_err();
+    assert_eq!(error.reason(), "no_revocations");
+
+    let jwt = jwt().revocations(Arc::clone(&store));
+    let without = jwt.verify_token(&token(&claims())).await.unwrap();
+    let elsewhere = Identity::builder("bearer", "alice")
+        .issuer("https://other.example")
+        .token_id("t1")
+        .expires_at(at(NOW + 1))
+        .build();
+    for identity in [without, elsewhere, Identity::new("session", "alice")] {
+        let error = jwt.revoke(&identity).await.unwrap_err();
+        assert_eq!(error.reason(), "not_a_token_with_an_id");
+    }
+    assert!(store.is_empty());
+    jwt.revoke(&with_id).await.unwrap();
+    assert_eq!(refusal(&jwt, &token_of("t1")).await, "token_revoked");
+    assert!(jwt.verify_token(&token_of("t2")).await.is_ok());
 }
 
 #[test]

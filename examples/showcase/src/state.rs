@@ -1,13 +1,15 @@
 //! What handlers work with.
 
 use std::error::Error;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use apikey_layer::{KeyRegistry, MemoryApiKeys, SharedApiKeyStore};
 use auth_layer::{
     AuthError, ClientAddress, Event, EventKind, Events, Identity, MetricsSink, PasswordCredentials,
 };
-use jwt_layer::{Issuer, MemoryRevocations, Revocations as _, SharedRevocations, SigningKey};
+use jwt_layer::{
+    Issuer, MemoryRevocations, Revocations as _, SharedRevocations, SigningKey, SubjectRevocation,
+};
 use login::password::{NewPasswordError, PasswordLogin};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use session_layer::{SessionId, SessionLayer, UserKey};
@@ -98,9 +100,10 @@ impl AppState {
         self.users
             .set_password(&self.login, subject, password)
             .await?;
-        let now = SystemTime::now();
+        let tokens = SubjectRevocation::new(subject, SystemTime::now(), self.issuer.lifetime())
+            .issuer(self.issuer.name());
         self.revocations
-            .revoke_subject(self.issuer.name(), subject, now, now + self.token_horizon())
+            .revoke_subject(&tokens)
             .await
             .map_err(NewPasswordError::Fail)?;
         let user = UserKey::from(identity);
@@ -113,11 +116,5 @@ impl AppState {
         self.events
             .record(&Event::new(EventKind::PasswordChanged).with_identity(identity));
         Ok(())
-    }
-
-    /// How long a token that is issued now may be accepted anywhere: its lifetime and the skew of
-    /// clocks that verifiers tolerate.
-    fn token_horizon(&self) -> Duration {
-        self.issuer.lifetime() + Duration::from_secs(5 * 60)
     }
 }

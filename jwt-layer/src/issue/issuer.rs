@@ -45,7 +45,7 @@ struct Inner {
     config: IssuerBuilder,
     /// The encoded header: the same for every token of a key.
     header: String,
-    jwks: String,
+    jwks: Arc<str>,
     keys: Keys,
 }
 
@@ -115,7 +115,7 @@ impl Issuer {
         Ok(Self {
             inner: Arc::new(Inner {
                 header: URL_SAFE_NO_PAD.encode(header),
-                jwks: format!(r#"{{"keys":[{}]}}"#, key.public_jwk().unwrap_or_default()),
+                jwks: format!(r#"{{"keys":[{}]}}"#, key.public_jwk().unwrap_or_default()).into(),
                 keys: KeySet::new([key.verifying_key()?])?.into(),
                 config,
             }),
@@ -126,9 +126,17 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// Refuses an empty subject, and a subject that is the client's own id. Fails if the system has
-    /// no randomness or the key does not sign.
+    /// Refuses an empty subject, and a subject that is the client's own id. Refuses, with 403, a
+    /// request that was made from the identity of an API key: a key is not to be changed for
+    /// something that outlives its revocation and is not known for a key. Fails if the system has no
+    /// randomness or the key does not sign.
     pub fn issue(&self, request: &AccessTokenRequest) -> Result<AccessToken, AuthError> {
+        if request.from_key {
+            return Err(AuthError::new(
+                AuthErrorKind::Forbidden,
+                "keys_get_no_tokens",
+            ));
+        }
         let config = &self.inner.config;
         let client_id = request.client_id.as_deref().unwrap_or(&config.client_id);
         if request.subject.is_empty() || request.subject == client_id {
@@ -198,9 +206,11 @@ impl Issuer {
     }
 
     /// The public keys, as a JWKS document to publish (`application/jwk-set+json`, at
-    /// `/.well-known/jwks.json`). A secret is never among them.
-    pub fn jwks(&self) -> &str {
-        &self.inner.jwks
+    /// `/.well-known/jwks.json`). A secret is never among them. Ask anew for each answer; it is
+    /// cheap.
+    #[must_use]
+    pub fn jwks(&self) -> Arc<str> {
+        Arc::clone(&self.inner.jwks)
     }
 
     /// The keys that verify this issuer's tokens, for a [`Jwt`](crate::Jwt) in the same process.
@@ -220,7 +230,9 @@ impl Issuer {
         &self.inner.config.issuer
     }
 
-    /// How long its tokens live: for how long a revocation must be kept.
+    /// How long its tokens live, by their `exp`: what
+    /// [`SubjectRevocation::new`](auth_layer::SubjectRevocation::new) asks for. Verifiers accept a
+    /// token for their leeway longer, which is what a store of revocations adds by itself.
     pub fn lifetime(&self) -> Duration {
         self.inner.config.lifetime
     }

@@ -27,6 +27,8 @@ pub struct AccessTokenRequest {
     pub(super) factors: Vec<Factor>,
     pub(super) auth_time: Option<SystemTime>,
     pub(super) acr: Option<String>,
+    /// Whether it was made from the identity of an API key.
+    pub(super) from_key: bool,
 }
 
 impl AccessTokenRequest {
@@ -41,11 +43,15 @@ impl AccessTokenRequest {
             factors: Vec::new(),
             auth_time: None,
             acr: None,
+            from_key: false,
         }
     }
 
     /// A token that says of a principal what `identity` says: subject, tenant, roles, scopes,
     /// factors, `auth_time` and `acr`. Nothing is proved anew by it, so freshness stays what it was.
+    ///
+    /// [`Issuer::issue`](crate::Issuer::issue) refuses one that is made from the identity of an API
+    /// key: the token would not say so, and do what keys may not.
     pub fn for_identity(identity: &Identity) -> Self {
         Self {
             subject: identity.subject().to_owned(),
@@ -56,6 +62,7 @@ impl AccessTokenRequest {
             factors: identity.factors().to_vec(),
             auth_time: identity.auth_time(),
             acr: identity.acr().map(str::to_owned),
+            from_key: identity.key_id().is_some(),
         }
     }
 

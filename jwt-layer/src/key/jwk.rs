@@ -56,10 +56,6 @@ impl Jwk {
         Ok(())
     }
 
-    pub(crate) fn is_symmetric(&self) -> bool {
-        self.kty == "oct"
-    }
-
     pub(crate) fn material(&self) -> Result<PublicMaterial, ConfigError> {
         Ok(match self.kty.as_str() {
             "EC" => {

@@ -11,7 +11,7 @@ use auth_layer::{ConfigError, SecretSlice};
 use jsonwebtoken::DecodingKey;
 
 pub use self::set::KeySet;
-pub use self::source::{KeySource, Keys, WantedKey};
+pub use self::source::{KeyLookup, KeySource, Keys, WantedKey};
 use crate::Algorithm;
 use crate::algorithm::Family;
 use crate::crypto::{Curve, PublicMaterial, Verifier};
@@ -89,10 +89,13 @@ impl VerifyingKey {
     /// Refuses a key that says of itself that it is for something else (`alg`, `use`, `key_ops`), a
     /// private key, what does not fit `algorithm`, and weak keys.
     pub fn from_jwk(algorithm: Algorithm, json: &str) -> Result<Self, ConfigError> {
-        let jwk = jwk::Jwk::parse(json)?;
+        Self::from_parsed(algorithm, &jwk::Jwk::parse(json)?)
+    }
+
+    fn from_parsed(algorithm: Algorithm, jwk: &jwk::Jwk) -> Result<Self, ConfigError> {
         jwk.check_purpose(algorithm)?;
         let mut key = Self::new(algorithm, &jwk.material()?)?;
-        key.kid = jwk.kid.map(String::into_boxed_str);
+        key.kid = jwk.kid.as_deref().map(Box::from);
         Ok(key)
     }
 

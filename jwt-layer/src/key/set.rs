@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::VerifyingKey;
-use super::jwk::Jwk;
+use super::jwk::{self, Jwk};
 use crate::Algorithm;
 
 /// The most keys that a set may have.
@@ -37,13 +37,10 @@ impl KeySet {
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let keys: Vec<_> = keys.into_iter().map(Arc::new).collect();
         if keys.is_empty() {
-            return Err(ConfigError::new("keys", "holds no usable key"));
+            return Err(no_key());
         }
         if keys.len() > MAX_KEYS {
-            return Err(ConfigError::new(
-                "keys",
-                format!("holds more than {MAX_KEYS} keys"),
-            ));
+            return Err(too_many());
         }
         let secrets = keys
             .iter()
@@ -53,10 +50,7 @@ impl KeySet {
             return Err(ConfigError::new("keys", "holds secrets beside public keys"));
         }
         for (index, key) in keys.iter().enumerate() {
-            let same = |other: &Arc<VerifyingKey>| {
-                other.algorithm() == key.algorithm() && other.kid() == key.kid()
-            };
-            if keys[..index].iter().any(same) {
+            if keys[..index].iter().any(|other| other.is_named_like(key)) {
                 return Err(ConfigError::new(
                     "keys",
                     format!("holds two keys for {} with one id", key.algorithm()),
@@ -69,11 +63,13 @@ impl KeySet {
     /// The public keys of a JWKS document (RFC 7517 section 5) that fit one of `algorithms`.
     ///
     /// A key without `alg` is taken for each of `algorithms` that fits its kind. Keys for other
-    /// purposes, of unknown kinds and secrets are left out, as section 5 asks for.
+    /// purposes, of unknown kinds and secrets are left out, as section 5 asks for. So are different
+    /// keys with the same algorithm and id, because a token could not tell which of them it means; a
+    /// key that occurs twice is taken once.
     ///
     /// # Errors
     ///
-    /// Fails if the document is not a JWKS, and if no key of it can be used.
+    /// Fails if the document is not a JWKS or has more than 100 keys, and if none of them can be used.
     pub fn from_jwks(
         json: &str,
         algorithms: impl IntoIterator<Item = Algorithm>,
@@ -88,21 +84,39 @@ impl KeySet {
         let document: Document<'_> = serde_json::from_str(json)
             .map_err(|_| ConfigError::new("keys", "is not a JWKS document"))?;
         if document.keys.len() > MAX_KEYS {
-            return Err(ConfigError::new(
-                "keys",
-                format!("holds more than {MAX_KEYS} keys"),
-            ));
+            return Err(too_many());
         }
-        let mut keys = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         for json in document.keys.iter().map(|raw| raw.get()) {
-            if Jwk::parse(json).is_ok_and(|jwk| !jwk.is_symmetric()) {
-                let fits = algorithms
-                    .iter()
-                    .filter_map(|algorithm| VerifyingKey::from_jwk(*algorithm, json).ok());
-                keys.extend(fits);
+            let Ok(jwk) = Jwk::parse(json) else { continue };
+            let Ok(material) = jwk.material() else {
+                continue;
+            };
+            // Secrets have no thumbprint.
+            let Some(thumbprint) = jwk::thumbprint(&material) else {
+                continue;
+            };
+            for algorithm in &algorithms {
+                let Ok(key) = VerifyingKey::from_parsed(*algorithm, &jwk) else {
+                    continue;
+                };
+                let same = |other: &&mut Found| other.key.is_named_like(&key);
+                match found.iter_mut().find(same) {
+                    Some(other) => other.is_ambiguous |= other.thumbprint != thumbprint,
+                    None => found.push(Found {
+                        key,
+                        thumbprint: thumbprint.clone(),
+                        is_ambiguous: false,
+                    }),
+                }
             }
         }
-        Self::new(keys)
+        let keys = found.into_iter().filter(|found| !found.is_ambiguous);
+        let keys: Arc<[_]> = keys.map(|found| Arc::new(found.key)).collect();
+        if keys.is_empty() {
+            return Err(no_key());
+        }
+        Ok(Self { keys })
     }
 
     /// The key for a token that names `kid` and `algorithm`.
@@ -125,6 +139,29 @@ impl KeySet {
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
+}
+
+/// A key of a document.
+struct Found {
+    key: VerifyingKey,
+    thumbprint: String,
+    /// Whether another key has the same algorithm and id.
+    is_ambiguous: bool,
+}
+
+impl VerifyingKey {
+    /// Whether a token could not tell the two apart.
+    fn is_named_like(&self, other: &Self) -> bool {
+        self.algorithm() == other.algorithm() && self.kid() == other.kid()
+    }
+}
+
+fn no_key() -> ConfigError {
+    ConfigError::new("keys", "holds no usable key")
+}
+
+fn too_many() -> ConfigError {
+    ConfigError::new("keys", format!("holds more than {MAX_KEYS} keys"))
 }
 
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {

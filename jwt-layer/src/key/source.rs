@@ -21,8 +21,32 @@ pub struct WantedKey<'a> {
 }
 
 impl<'a> WantedKey<'a> {
-    pub(crate) fn new(kid: Option<&'a str>, algorithm: Algorithm) -> Self {
+    /// What a token with this header asks for.
+    #[must_use]
+    pub const fn new(kid: Option<&'a str>, algorithm: Algorithm) -> Self {
         Self { kid, algorithm }
+    }
+}
+
+/// What a [`KeySource`] can say of a key without waiting. There is no fifth case.
+#[derive(Clone, Debug)]
+pub enum KeyLookup {
+    /// This is the key.
+    Found(Arc<VerifyingKey>),
+    /// The issuer has no such key, as far as is known, and asking again now would change nothing:
+    /// the token is refused with 401.
+    Unknown,
+    /// Ask [`refresh`](KeySource::refresh), and then again.
+    Ask,
+    /// The issuer's keys could not be had, and it is too early to try again: the token is answered
+    /// 503.
+    Unavailable,
+}
+
+impl From<Option<Arc<VerifyingKey>>> for KeyLookup {
+    /// `None` is [`Unknown`](Self::Unknown).
+    fn from(found: Option<Arc<VerifyingKey>>) -> Self {
+        found.map_or(Self::Unknown, Self::Found)
     }
 }
 
@@ -30,25 +54,37 @@ impl<'a> WantedKey<'a> {
 ///
 /// [`KeySet`] is one that learns nothing; [`Keys::from_source`] takes any other.
 ///
+/// ```
+/// use jwt_layer::{Algorithm, KeyLookup, KeySource, WantedKey};
+///
+/// /// What an issuer is before its keys were had.
+/// struct Down;
+///
+/// impl KeySource for Down {
+///     fn find(&self, _: &WantedKey<'_>) -> KeyLookup {
+///         KeyLookup::Unavailable
+///     }
+/// }
+///
+/// let wanted = WantedKey::new(Some("2026-01"), Algorithm::Es256);
+/// assert!(matches!(Down.find(&wanted), KeyLookup::Unavailable));
+/// ```
+///
 /// # Contract
 ///
 /// - `find` answers from what is known, at once. It takes no lock that `refresh` holds.
-/// - `may_learn` says whether waiting can help. It is false during a cooldown, so that tokens with
-///   invented ids are refused at once and cause nothing.
+/// - `find` says [`Ask`](KeyLookup::Ask) only if waiting can help. During a cooldown after an attempt
+///   that succeeded it says [`Unknown`](KeyLookup::Unknown), so that tokens with invented ids are
+///   refused at once and cause nothing; after one that failed it says
+///   [`Unavailable`](KeyLookup::Unavailable), because nobody knows whether the key is good.
 /// - `refresh` waits until the source has tried. Dropping the future must not stop the attempt for
 ///   others who wait for it. An error means "could not ask", and the token is answered 503.
 /// - A known key is never unlearnt because a token asked for an unknown one.
 pub trait KeySource: Send + Sync + 'static {
-    /// The key, if it is known.
-    fn find(&self, wanted: &WantedKey<'_>) -> Option<Arc<VerifyingKey>>;
+    /// The key, or what is known of it.
+    fn find(&self, wanted: &WantedKey<'_>) -> KeyLookup;
 
-    /// Whether [`refresh`](Self::refresh) could find the key that [`find`](Self::find) did not.
-    fn may_learn(&self, wanted: &WantedKey<'_>) -> bool {
-        let _ = wanted;
-        false
-    }
-
-    /// Tries to learn of the key.
+    /// Tries to learn of the key that [`find`](Self::find) said to ask for.
     ///
     /// # Errors
     ///
@@ -63,8 +99,10 @@ pub trait KeySource: Send + Sync + 'static {
 }
 
 impl KeySource for KeySet {
-    fn find(&self, wanted: &WantedKey<'_>) -> Option<Arc<VerifyingKey>> {
-        Self::find(self, wanted.kid, wanted.algorithm).cloned()
+    fn find(&self, wanted: &WantedKey<'_>) -> KeyLookup {
+        Self::find(self, wanted.kid, wanted.algorithm)
+            .cloned()
+            .into()
     }
 }
 
@@ -83,12 +121,8 @@ impl Keys {
         }
     }
 
-    pub(crate) fn find(&self, wanted: &WantedKey<'_>) -> Option<Arc<VerifyingKey>> {
+    pub(crate) fn find(&self, wanted: &WantedKey<'_>) -> KeyLookup {
         self.source.find(wanted)
-    }
-
-    pub(crate) fn may_learn(&self, wanted: &WantedKey<'_>) -> bool {
-        self.source.may_learn(wanted)
     }
 
     pub(crate) async fn refresh(&self, wanted: &WantedKey<'_>) -> Result<(), AuthError> {
@@ -124,19 +158,19 @@ impl fmt::Debug for Keys {
 struct Single(Arc<VerifyingKey>);
 
 impl KeySource for Single {
-    fn find(&self, wanted: &WantedKey<'_>) -> Option<Arc<VerifyingKey>> {
+    fn find(&self, wanted: &WantedKey<'_>) -> KeyLookup {
         let named = match (wanted.kid, self.0.kid()) {
             (Some(wanted), Some(own)) => wanted == own,
             _ => true,
         };
-        (named && self.0.algorithm() == wanted.algorithm).then(|| Arc::clone(&self.0))
+        let fits = named && self.0.algorithm() == wanted.algorithm;
+        fits.then(|| Arc::clone(&self.0)).into()
     }
 }
 
 /// The dyn-compatible twin of [`KeySource`]. It boxes only where somebody waits.
 trait DynKeySource: Send + Sync {
-    fn find(&self, wanted: &WantedKey<'_>) -> Option<Arc<VerifyingKey>>;
-    fn may_learn(&self, wanted: &WantedKey<'_>) -> bool;
+    fn find(&self, wanted: &WantedKey<'_>) -> KeyLookup;
     fn refresh<'a>(
         &'a self,
         wanted: &'a WantedKey<'_>,
@@ -144,12 +178,8 @@ trait DynKeySource: Send + Sync {
 }
 
 impl<T: KeySource> DynKeySource for T {
-    fn find(&self, wanted: &WantedKey<'_>) -> Option<Arc<VerifyingKey>> {
+    fn find(&self, wanted: &WantedKey<'_>) -> KeyLookup {
         KeySource::find(self, wanted)
-    }
-
-    fn may_learn(&self, wanted: &WantedKey<'_>) -> bool {
-        KeySource::may_learn(self, wanted)
     }
 
     fn refresh<'a>(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_layer::{ConfigError, check_duration};
+use auth_layer::{ConfigError, MAX_LEEWAY, check_duration};
 
 use super::{Profile, VerificationPolicy};
 use crate::Algorithm;
@@ -144,7 +144,7 @@ impl PolicyBuilder {
         if policy.algorithms.as_ref().is_some_and(Vec::is_empty) {
             return refuse("algorithms", "must name at least one");
         }
-        if policy.leeway > 5 * MINUTE {
+        if policy.leeway > MAX_LEEWAY {
             return refuse("leeway", "must be at most 5 minutes");
         }
         if !(256..=64 * 1024).contains(&policy.max_token_size) {

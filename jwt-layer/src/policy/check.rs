@@ -11,7 +11,7 @@ use crate::token::{Claims, Header};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) expires_at: SystemTime,
-    /// As exactly as the token says, and 1970 if it does not say.
+    /// At the earliest: as exactly as the token says, and 1970 if it does not say.
     pub(crate) issued_at: SystemTime,
 }
 
@@ -67,8 +67,24 @@ impl VerificationPolicy {
         }
         Ok(Times {
             expires_at,
-            issued_at: exact(claims, issued_at)?,
+            issued_at: issued_at.map_or(UNIX_EPOCH, |iat| self.issued_at(claims, iat)),
         })
+    }
+
+    /// When a token was issued at the earliest, for revocation.
+    ///
+    /// Our own issuer says the millisecond in `iat_ms`, so that a revocation tells the token before
+    /// it from the token after it within one second. For others the clock may have run ahead by the
+    /// leeway: without subtracting it, their tokens would survive a revocation that came after them.
+    /// An `iat_ms` that does not refine `iat` is somebody else's claim and says nothing.
+    fn issued_at(&self, claims: &Claims<'_>, iat: SystemTime) -> SystemTime {
+        let millis = claims.read::<u64>("iat_ms").ok().flatten();
+        let exact = millis.and_then(|millis| {
+            let exact = UNIX_EPOCH.checked_add(Duration::from_millis(millis))?;
+            let after = exact.duration_since(iat).ok()?;
+            (after < Duration::from_secs(1)).then_some(exact)
+        });
+        exact.unwrap_or_else(|| iat.checked_sub(self.leeway).unwrap_or(UNIX_EPOCH))
     }
 
     /// Everything that is asked once the signature holds. The issuer has been compared already.
@@ -102,24 +118,4 @@ fn missing(claim: &'static str) -> AuthError {
         "exp" => "missing_exp",
         _ => "missing_aud",
     })
-}
-
-/// Our own issuer says the millisecond in `iat_ms`, so that a revocation tells the token before it
-/// from the token after it within one second.
-fn exact(claims: &Claims<'_>, iat: Option<SystemTime>) -> Result<SystemTime, AuthError> {
-    let Some(iat) = iat else {
-        return Ok(UNIX_EPOCH);
-    };
-    let Some(millis) = claims.read::<u64>("iat_ms")? else {
-        return Ok(iat);
-    };
-    let exact = UNIX_EPOCH.checked_add(Duration::from_millis(millis));
-    // It refines `iat` and cannot move it.
-    exact
-        .filter(|exact| {
-            exact
-                .duration_since(iat)
-                .is_ok_and(|after| after < Duration::from_secs(1))
-        })
-        .ok_or_else(|| AuthError::malformed("ill_typed_claim"))
 }

@@ -63,7 +63,7 @@ impl VerificationPolicy {
                 return Err(AuthError::invalid("authenticated_in_the_future"));
             }
             identity = identity.auth_time(time);
-            for factor in factors(claims, time)? {
+            for factor in factors(claims, time, now + self.leeway)? {
                 identity = identity.factor(factor);
             }
         }
@@ -88,18 +88,23 @@ impl VerificationPolicy {
 }
 
 /// The factors of `amr` that we know, proved at `auth_time`, or at the time that our own issuer
-/// gives for each in `amr_at`.
-fn factors(claims: &Claims<'_>, auth_time: SystemTime) -> Result<Vec<Factor>, AuthError> {
+/// gives for each in `amr_at`. An `amr_at` of another shape, or of times to come, is somebody else's
+/// claim and says nothing.
+fn factors(
+    claims: &Claims<'_>,
+    auth_time: SystemTime,
+    latest: SystemTime,
+) -> Result<Vec<Factor>, AuthError> {
     let names = claims.strings("amr")?.unwrap_or_default();
-    let times = claims.read::<BTreeMap<String, u64>>("amr_at")?;
+    let times = claims.read::<BTreeMap<String, u64>>("amr_at");
+    let times = times.ok().flatten().unwrap_or_default();
     let factor = |name: &Cow<'_, str>| {
         let kind = FactorKind::from_amr(name)?;
-        let own = times.as_ref().and_then(|times| times.get(name.as_ref()));
-        let proved_at = match own {
-            Some(seconds) => from_unix_seconds(*seconds)?,
-            None => auth_time,
-        };
-        Some(Factor::new(kind, proved_at))
+        let own = times.get(name.as_ref()).copied();
+        let own = own
+            .and_then(from_unix_seconds)
+            .filter(|time| *time <= latest);
+        Some(Factor::new(kind, own.unwrap_or(auth_time)))
     };
     Ok(names.iter().filter_map(factor).collect())
 }

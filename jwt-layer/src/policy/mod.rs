@@ -29,7 +29,8 @@ use crate::Algorithm;
 ///    issuer's.
 /// 4. `typ`, and an algorithm that the policy allows; the key for exactly this algorithm.
 /// 5. `exp`, `nbf` and `iat`, which are numbers. A token that is over is refused before the
-///    signature is worked out: it costs nothing and tells nothing.
+///    signature is worked out: it costs nothing and tells nothing. What the event says is
+///    `refused_unverified`, because anybody can write a token that is over.
 /// 6. The signature.
 /// 7. `aud`, `sub`, every required claim, and the rest.
 ///

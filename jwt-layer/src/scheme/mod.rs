@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use auth_layer::{
-    AuthError, AuthLayer, Challenges, ConfigError, Scheme, SharedClock, authorization,
+    AuthError, AuthErrorKind, AuthLayer, Challenges, ConfigError, Identity, Revocations as _,
+    Scheme, SharedClock, authorization,
 };
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -96,10 +97,45 @@ impl Jwt {
     }
 
     /// Asks, for every token, whether it was taken back.
+    ///
+    /// A token counts as issued at its `iat`, less the leeway of the policy, unless it is of our own
+    /// [`Issuer`](crate::Issuer) and says the millisecond: the issuer's clock may run ahead, and a
+    /// token from before a revocation must not survive it. So, after everything of a subject was
+    /// revoked, another issuer's tokens are good again once the leeway has passed.
     #[must_use]
     pub fn revocations(mut self, revocations: impl Into<SharedRevocations>) -> Self {
         Arc::make_mut(&mut self.inner).revocations = Some(revocations.into());
         self
+    }
+
+    /// Takes back the token that proved `identity`, in the store of
+    /// [`revocations`](Self::revocations): for logging out by a token.
+    ///
+    /// # Errors
+    ///
+    /// Fails with `Misconfigured` without such a store, and with `Internal` for an identity that no
+    /// token of a trusted issuer with a `jti` has proved: then everything of the subject can be
+    /// revoked ([`SubjectRevocation`](crate::SubjectRevocation)). Fails if the store cannot be
+    /// written to.
+    pub async fn revoke(&self, identity: &Identity) -> Result<(), AuthError> {
+        let Some(revocations) = &self.inner.revocations else {
+            return Err(AuthError::new(
+                AuthErrorKind::Misconfigured,
+                "no_revocations",
+            ));
+        };
+        let trusted = self.inner.trusted.iter();
+        let mut issuers = trusted.map(|one| one.policy.issuer());
+        let issuer = issuers.find(|issuer| identity.issuer() == Some(issuer));
+        let (Some(issuer), Some(token_id), Some(end)) =
+            (issuer, identity.token_id(), identity.expires_at())
+        else {
+            return Err(AuthError::new(
+                AuthErrorKind::Internal,
+                "not_a_token_with_an_id",
+            ));
+        };
+        revocations.revoke_token(issuer, token_id, end).await
     }
 
     /// The clock that expiry is judged by. Default: the system's.

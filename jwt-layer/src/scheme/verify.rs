@@ -11,7 +11,7 @@ use auth_layer::{AuthError, AuthErrorKind, Identity};
 
 use super::{BearerToken, Inner, Trusted};
 use crate::token::{Claims, Compact, Header};
-use crate::{IssuedToken, Revocations, SharedRevocations, WantedKey};
+use crate::{IssuedToken, KeyLookup, Revocations, SharedRevocations, WantedKey};
 
 /// Verifies one token. Ready at once unless keys are fetched or revocations are asked for elsewhere.
 #[must_use = "futures do nothing unless polled"]
@@ -64,15 +64,14 @@ impl Inner {
         policy.check_header(&header)?;
 
         let wanted = WantedKey::new(header.kid.as_deref(), header.algorithm);
-        let Some(key) = keys.find(&wanted) else {
-            return if keys.may_learn(&wanted) {
-                Ok(Outcome::MissingKey { trusted: index })
-            } else {
-                Err(AuthError::invalid("unknown_key"))
-            };
+        let key = match keys.find(&wanted) {
+            KeyLookup::Found(key) => key,
+            KeyLookup::Unknown => return Err(AuthError::invalid("unknown_key")),
+            KeyLookup::Ask => return Ok(Outcome::MissingKey { trusted: index }),
+            KeyLookup::Unavailable => return Err(AuthError::unavailable("keys_unavailable")),
         };
         let now = self.clock.now();
-        let times = policy.check_times(&claims, now)?;
+        let times = policy.check_times(&claims, now).map_err(unverified)?;
         // A source that answers with a key for another algorithm must not widen anything.
         let signature = compact.signature()?;
         if key.algorithm() != header.algorithm || !key.verify(compact.signed, signature.as_bytes())
@@ -91,12 +90,18 @@ impl Inner {
     /// The claims, and which of the issuers made them, by their own account.
     fn issuer_of<'a>(&self, payload: &'a [u8]) -> Result<(usize, Claims<'a>), AuthError> {
         let depths = self.trusted.iter().map(|one| one.policy.max_depth());
-        let claims = Claims::parse(payload, depths.max().unwrap_or(1))?;
+        let deepest = depths.max().unwrap_or(1);
+        let claims = Claims::parse(payload, deepest)?;
         let issuer = claims
             .string("iss")?
             .ok_or_else(|| AuthError::invalid("missing_iss"))?;
         let same = |trusted: &Trusted| *trusted.policy.issuer == *issuer;
         match self.trusted.iter().position(same) {
+            // Another issuer may have been allowed to nest deeper.
+            Some(index) if self.trusted[index].policy.max_depth() < deepest => {
+                let own = self.trusted[index].policy.max_depth();
+                Ok((index, Claims::parse(payload, own)?))
+            }
             Some(index) => Ok((index, claims)),
             None => Err(AuthError::invalid("wrong_issuer")),
         }
@@ -138,12 +143,7 @@ impl Inner {
 
 impl Verified {
     fn token(&self) -> IssuedToken<'_> {
-        IssuedToken::new(
-            self.identity.issuer().unwrap_or_default(),
-            self.identity.subject(),
-            self.identity.token_id(),
-            self.issued_at,
-        )
+        IssuedToken::of(&self.identity, self.issued_at)
     }
 
     fn admit(self, revoked: bool) -> Result<Identity, AuthError> {
@@ -160,6 +160,12 @@ impl Verified {
             .map_err(could_not_ask)?;
         self.admit(revoked)
     }
+}
+
+/// What the claims say before the signature has held, anybody may have written: it does not choose
+/// the reason of an event, and stands behind it only.
+fn unverified(error: AuthError) -> AuthError {
+    AuthError::invalid("refused_unverified").with_source(error)
 }
 
 /// Whatever a store or a key source fails with, it is not the token's fault.

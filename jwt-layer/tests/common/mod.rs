@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_layer::{EmptyBody, Identity, SharedClock};
+use auth_layer::{AuthError, EmptyBody, Identity, SharedClock};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -91,6 +91,18 @@ pub(crate) fn token_of_type(typ: &str, claims: &Value) -> String {
 pub(crate) async fn refusal(jwt: &Jwt, token: &str) -> &'static str {
     match jwt.verify_token(token).await {
         Ok(identity) => panic!("accepted {identity:?}"),
+        Err(error) => error.reason(),
+    }
+}
+
+/// As [`refusal`]; for a token that is refused before its signature is checked, what is behind that.
+pub(crate) async fn cause(jwt: &Jwt, token: &str) -> &'static str {
+    match jwt.verify_token(token).await {
+        Ok(identity) => panic!("accepted {identity:?}"),
+        Err(error) if error.reason() == "refused_unverified" => {
+            let source = std::error::Error::source(&error).unwrap();
+            source.downcast_ref::<AuthError>().unwrap().reason()
+        }
         Err(error) => error.reason(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_layer::{Clock as _, IssuedToken, Revocations};
+use auth_layer::{Clock as _, Identity, IssuedToken, MAX_LEEWAY, Revocations, SubjectRevocation};
 
 use super::race::{need_threads, race};
 use super::{HOUR, SECOND, answer, check, this_second, unique};
@@ -12,7 +12,9 @@ use crate::ManualClock;
 const FORWARD: &str =
     "A subject's instant only moves forward, whatever order revocations arrive in";
 const INSTANT: &str = "A token issued at the instant itself counts as issued before it";
-const KEPT: &str = "An entry may be forgotten after `until` and not before";
+const KEPT: &str = "An entry may be forgotten `MAX_LEEWAY` after `until` and not before";
+const TENANT: &str =
+    "one tenant, or, without a tenant, for the subject in every tenant and in none";
 const NOW: &str = "check_now: The answer, if it can be given without waiting";
 const SEEN: &str = "A revocation that returned `Ok` is seen by every later question";
 const SUBJECT: &str = "revoke_subject: Takes back everything of a subject that was issued at `issued_until` or earlier";
@@ -23,8 +25,8 @@ const STEP: Duration = Duration::from_millis(1);
 
 /// Checks [`Revocations`] against their contract, as far as it does not take time.
 ///
-/// What is checked: what is revoked and, as much, what is not: other issuers, other subjects, other
-/// ids, names whose parts only look alike when they are joined, tokens without an id; the instant of
+/// What is checked: what is revoked and, as much, what is not: other issuers and tenants, other
+/// subjects, other ids, names whose parts only look alike when they are joined, tokens without an id; the instant of
 /// a subject, to the millisecond before, at and after it; that it only moves forward, also when fifty
 /// revocations come at once; that a revocation which returned is seen by all tasks; and that
 /// `check_now` never says anything else than `is_revoked`.
@@ -49,6 +51,7 @@ pub async fn revocations<R: Revocations>(make: impl AsyncFn() -> R) {
     trial.one_token_is_taken_back().await;
     trial.joined_names_do_not_meet().await;
     trial.everything_up_to_the_instant_is_taken_back().await;
+    trial.a_subject_is_one_of_an_issuer_and_a_tenant().await;
     trial.the_instant_moves_forward().await;
     for _ in 0..10 {
         trial.the_latest_of_parallel_instants_stays().await;
@@ -57,7 +60,7 @@ pub async fn revocations<R: Revocations>(make: impl AsyncFn() -> R) {
 }
 
 /// Checks [`Revocations`] that go by a clock which can be set: that nothing is forgotten before
-/// `until`, though thousands of other entries end meanwhile, and that `until` only moves forward
+/// `MAX_LEEWAY` after `until`, though thousands of other entries end meanwhile, and that `until` only moves forward
 /// (X-21).
 ///
 /// ```
@@ -96,7 +99,11 @@ pub async fn revocations_over_time<R: Revocations>(make: impl AsyncFn(ManualCloc
             } else {
                 *start - SECOND
             };
-            answer(store.revoke_subject(issuer, name, instant, until).await);
+            answer(
+                store
+                    .revoke_subject(&subject(issuer, name, instant, until))
+                    .await,
+            );
         }
     }
     for hour in 0..3 {
@@ -111,14 +118,36 @@ pub async fn revocations_over_time<R: Revocations>(make: impl AsyncFn(ManualCloc
         }
         for n in 0..200u32 {
             let until = clock.now() + SECOND * (n % 60);
-            let subject = format!("{hour} {n}");
-            answer(store.revoke_subject(issuer, &subject, *start, until).await);
+            let name = format!("{hour} {n}");
+            let others = subject(issuer, &name, *start, until);
+            answer(store.revoke_subject(&others).await);
         }
         trial.lasting_are_revoked().await;
     }
     clock.set(end - SECOND);
     answer(store.revoke_token(issuer, "one more", end).await);
     trial.lasting_are_revoked().await;
+    // Verifiers whose clocks differ accept it for a while yet.
+    for clock_says in [end, end + SECOND, end + MAX_LEEWAY - SECOND] {
+        clock.set(clock_says);
+        for n in 0..3_000u32 {
+            let name = format!("{clock_says:?} {n}");
+            answer(store.revoke_token(issuer, &name, *start).await);
+        }
+        trial.lasting_are_revoked().await;
+    }
+}
+
+/// Everything of a subject up to `instant`, to be kept for `until`.
+fn subject<'a>(
+    issuer: &'a str,
+    subject: &'a str,
+    instant: SystemTime,
+    until: SystemTime,
+) -> SubjectRevocation<'a> {
+    let mut revocation = SubjectRevocation::new(subject, instant, HOUR).issuer(issuer);
+    revocation.until = until;
+    revocation
 }
 
 struct Trial<R> {
@@ -195,11 +224,8 @@ impl<R: Revocations> Trial<R> {
             let (left, right) = (unique("left"), unique("right"));
             let long = format!("{left}{joint}middle");
             answer(self.store.revoke_token(&long, &right, until).await);
-            answer(
-                self.store
-                    .revoke_subject(&long, &right, self.start, until)
-                    .await,
-            );
+            let revocation = subject(&long, &right, self.start, until);
+            answer(self.store.revoke_subject(&revocation).await);
             let tail = format!("middle{joint}{right}");
             let token = IssuedToken::new(&left, &tail, Some(&tail), self.start);
             self.expect(&token, false, "issuer and name are two things")
@@ -210,14 +236,11 @@ impl<R: Revocations> Trial<R> {
     }
 
     async fn everything_up_to_the_instant_is_taken_back(&self) {
-        let (subject, other) = (unique("subject"), unique("subject"));
+        let (name, other) = (unique("subject"), unique("subject"));
         let issuer = &*self.issuer;
         let instant = self.start + Duration::from_millis(400);
-        answer(
-            self.store
-                .revoke_subject(issuer, &subject, instant, self.until())
-                .await,
-        );
+        let revocation = subject(issuer, &name, instant, self.until());
+        answer(self.store.revoke_subject(&revocation).await);
         for (issued_at, revoked, line) in [
             (UNIX_EPOCH, true, SUBJECT),
             (instant - HOUR, true, SUBJECT),
@@ -227,18 +250,52 @@ impl<R: Revocations> Trial<R> {
             (instant + HOUR, false, SUBJECT),
         ] {
             for id in [None, Some("t1")] {
-                let token = IssuedToken::new(issuer, &subject, id, issued_at);
+                let token = IssuedToken::new(issuer, &name, id, issued_at);
                 self.expect(&token, revoked, line).await;
             }
-            let token = IssuedToken::new(issuer, &other, Some(&subject), issued_at);
+            let token = IssuedToken::new(issuer, &other, Some(&name), issued_at);
             self.expect(&token, false, SUBJECT).await;
-            let token = IssuedToken::new("https://other.example", &subject, None, issued_at);
+            let token = IssuedToken::new("https://other.example", &name, None, issued_at);
             self.expect(&token, false, SUBJECT).await;
         }
     }
 
+    /// Whom it is about is what an identity says: issuer or none, tenant or none.
+    async fn a_subject_is_one_of_an_issuer_and_a_tenant(&self) {
+        let name = unique("subject");
+        let mut all = Vec::new();
+        for issuer in [None, Some(&*self.issuer)] {
+            for tenant in [None, Some("acme"), Some("acme2")] {
+                let mut identity = Identity::builder("contract", name.as_str());
+                if let Some(issuer) = issuer {
+                    identity = identity.issuer(issuer);
+                }
+                if let Some(tenant) = tenant {
+                    identity = identity.tenant(tenant);
+                }
+                all.push(identity.build());
+            }
+        }
+        // Each is revoked a second later than the one before it, those of a tenant first.
+        let order = [1, 2, 0, 4, 5, 3].map(|index| &all[index]);
+        let mut done: Vec<SubjectRevocation<'_>> = Vec::new();
+        for (seconds, identity) in (0..).zip(order) {
+            let instant = self.start + SECOND * seconds;
+            let revocation = SubjectRevocation::of(identity, instant, HOUR);
+            answer(self.store.revoke_subject(&revocation).await);
+            done.push(revocation);
+            for identity in &all {
+                for seconds in 0..7 {
+                    let token = IssuedToken::of(identity, self.start + SECOND * seconds);
+                    let revoked = done.iter().any(|revocation| revocation.ends(&token));
+                    self.expect(&token, revoked, TENANT).await;
+                }
+            }
+        }
+    }
+
     async fn the_instant_moves_forward(&self) {
-        let (subject, issuer) = (unique("subject"), &*self.issuer);
+        let (name, issuer) = (unique("subject"), &*self.issuer);
         let at = |seconds: u64| self.start + Duration::from_secs(seconds);
         for (instant, until, latest) in [
             (50, 7_200, 50),
@@ -246,34 +303,26 @@ impl<R: Revocations> Trial<R> {
             (60, 3_600, 60),
             (0, 7_200, 60),
         ] {
-            let revoked = self
-                .store
-                .revoke_subject(issuer, &subject, at(instant), at(until));
-            answer(revoked.await);
+            let revocation = subject(issuer, &name, at(instant), at(until));
+            answer(self.store.revoke_subject(&revocation).await);
             for (seconds, revoked) in [(latest - 1, true), (latest, true), (latest + 1, false)] {
-                let token = IssuedToken::new(issuer, &subject, None, at(seconds));
+                let token = IssuedToken::new(issuer, &name, None, at(seconds));
                 self.expect(&token, revoked, FORWARD).await;
             }
         }
     }
 
     async fn the_latest_of_parallel_instants_stays(&self) {
-        let subject = unique("subject");
+        let name = unique("subject");
         let instant = |n: u64| self.start + Duration::from_secs(n * 7 % 50);
         race((0..50).map(|n| {
-            let (store, issuer, subject) = (
-                Arc::clone(&self.store),
-                self.issuer.clone(),
-                subject.clone(),
-            );
+            let (store, issuer, name) =
+                (Arc::clone(&self.store), self.issuer.clone(), name.clone());
             let (instant, until) = (instant(n), self.until());
             async move {
-                answer(
-                    store
-                        .revoke_subject(&issuer, &subject, instant, until)
-                        .await,
-                );
-                let token = IssuedToken::new(&issuer, &subject, None, instant);
+                let revocation = subject(&issuer, &name, instant, until);
+                answer(store.revoke_subject(&revocation).await);
+                let token = IssuedToken::new(&issuer, &name, None, instant);
                 let revoked = is_revoked(&*store, &token).await;
                 check!(SEEN, revoked, "an instant that was just set is not seen");
             }
@@ -281,7 +330,7 @@ impl<R: Revocations> Trial<R> {
         .await;
         let latest = self.start + Duration::from_secs(49);
         for (issued_at, revoked) in [(latest, true), (latest + STEP, false)] {
-            let token = IssuedToken::new(&self.issuer, &subject, None, issued_at);
+            let token = IssuedToken::new(&self.issuer, &name, None, issued_at);
             self.expect(&token, revoked, FORWARD).await;
         }
     }
@@ -295,7 +344,8 @@ impl<R: Revocations> Trial<R> {
                 if n % 2 == 0 {
                     answer(store.revoke_token(&issuer, &name, until).await);
                 } else {
-                    answer(store.revoke_subject(&issuer, &name, start, until).await);
+                    let revocation = subject(&issuer, &name, start, until);
+                    answer(store.revoke_subject(&revocation).await);
                 }
             }
         }))

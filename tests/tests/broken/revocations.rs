@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_layer::{AuthError, IssuedToken, Revocations, SharedClock};
+use auth_layer::{AuthError, IssuedToken, MAX_LEEWAY, Revocations, SharedClock, SubjectRevocation};
 use auth_test::contract;
 
 use super::{assert_found, between_two_steps, verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
+    ForgetsAtTheEnd,
     ForgetsEarly,
     IgnoresIssuer,
+    IgnoresTenant,
     InstantIsAfter,
     JoinsNames,
     LastWins,
@@ -57,6 +59,13 @@ impl Naive {
         }
     }
 
+    fn kind(&self, tenant: Option<&str>) -> String {
+        match tenant {
+            Some(tenant) if self.fault != Fault::IgnoresTenant => format!("subject of {tenant}:"),
+            _ => "subject".to_owned(),
+        }
+    }
+
     fn holds(&self, token: &IssuedToken<'_>) -> bool {
         let entries = self.lock();
         let ends = |entry: &Entry| match self.fault {
@@ -64,11 +73,16 @@ impl Naive {
             Fault::WholeSeconds => token.issued_at <= whole_seconds(entry.issued_until),
             _ => token.issued_at <= entry.issued_until,
         };
-        let by_id = |id| entries.contains_key(&self.key("token", token.issuer, id));
+        let issuer = token.issuer.unwrap_or("none");
+        let by_id = |id| entries.contains_key(&self.key("token", issuer, id));
+        let by_tenant = |tenant| {
+            let kind = self.kind(tenant);
+            let entry = entries.get(&self.key(&kind, issuer, token.subject));
+            entry.is_some_and(ends)
+        };
         token.token_id.is_some_and(by_id)
-            || entries
-                .get(&self.key("subject", token.issuer, token.subject))
-                .is_some_and(ends)
+            || by_tenant(None)
+            || (token.tenant.is_some() && by_tenant(token.tenant))
     }
 
     async fn revoke(&self, key: String, new: Entry) {
@@ -97,7 +111,11 @@ impl Naive {
         if early && entries.len() > 1_000 {
             entries.clear();
         }
-        entries.retain(|_, entry| entry.until > now);
+        let leeway = match self.fault {
+            Fault::ForgetsAtTheEnd => Duration::ZERO,
+            _ => MAX_LEEWAY,
+        };
+        entries.retain(|_, entry| entry.until + leeway > now);
     }
 }
 
@@ -130,18 +148,14 @@ impl Revocations for Naive {
         Ok(())
     }
 
-    async fn revoke_subject(
-        &self,
-        issuer: &str,
-        subject: &str,
-        issued_until: SystemTime,
-        until: SystemTime,
-    ) -> Result<(), AuthError> {
+    async fn revoke_subject(&self, revocation: &SubjectRevocation<'_>) -> Result<(), AuthError> {
         let entry = Entry {
-            issued_until,
-            until,
+            issued_until: revocation.issued_until,
+            until: revocation.until,
         };
-        self.revoke(self.key("subject", issuer, subject), entry)
+        let kind = self.kind(revocation.tenant);
+        let issuer = revocation.issuer.unwrap_or("none");
+        self.revoke(self.key(&kind, issuer, revocation.subject), entry)
             .await;
         Ok(())
     }
@@ -165,6 +179,7 @@ fn revocations_without_fault_pass() {
 fn jwt_20_revocations_that_miss_tokens_are_found() {
     for (fault, line) in [
         (Fault::IgnoresIssuer, "one issuer's"),
+        (Fault::IgnoresTenant, "for the subject in every tenant"),
         (Fault::JoinsNames, "issuer and name are two things"),
         (Fault::InstantIsAfter, "counts as issued before it"),
         (Fault::WholeSeconds, "counts as issued before it"),
@@ -186,7 +201,11 @@ fn jwt_20_revocations_that_miss_tokens_are_found() {
 
 #[test]
 fn x_21_revocations_that_forget_early_are_found() {
-    for fault in [Fault::ForgetsEarly, Fault::UntilIsTheLast] {
+    for fault in [
+        Fault::ForgetsAtTheEnd,
+        Fault::ForgetsEarly,
+        Fault::UntilIsTheLast,
+    ] {
         assert_found(&fault, over_time(fault), &["after `until` and not before"]);
     }
 }

@@ -72,5 +72,5 @@ async fn jwks(State(state): State<AppState>) -> Response {
         (CONTENT_TYPE, "application/jwk-set+json"),
         (CACHE_CONTROL, "public, max-age=300"),
     ];
-    (headers, state.issuer.jwks().to_owned()).into_response()
+    (headers, state.issuer.jwks().to_string()).into_response()
 }

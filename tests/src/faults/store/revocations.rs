@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use auth_layer::{AuthError, IssuedToken, Revocations, SharedRevocations};
+use auth_layer::{AuthError, IssuedToken, Revocations, SharedRevocations, SubjectRevocation};
 
 use crate::Faulty;
 
@@ -26,17 +26,9 @@ impl<S: Revocations> Revocations for Faulty<S> {
         self.store().revoke_token(issuer, token_id, until).await
     }
 
-    async fn revoke_subject(
-        &self,
-        issuer: &str,
-        subject: &str,
-        issued_until: SystemTime,
-        until: SystemTime,
-    ) -> Result<(), AuthError> {
+    async fn revoke_subject(&self, revocation: &SubjectRevocation<'_>) -> Result<(), AuthError> {
         self.faults.call().await?;
-        self.store()
-            .revoke_subject(issuer, subject, issued_until, until)
-            .await
+        self.store().revoke_subject(revocation).await
     }
 }
 
