@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use auth_layer::{AuthError, AuthErrorKind, ConfigError, Origin};
 use http::header::{HOST, ORIGIN, UPGRADE};
-use http::{HeaderMap, HeaderName, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 use tower_layer::Layer as _;
 use tower_service::Service;
@@ -118,10 +118,19 @@ impl CsrfPolicy {
 }
 
 /// Whether a request may change something, or opens a channel through which it may: all but GET,
-/// HEAD and OPTIONS, and GET that asks for an upgrade, as WebSocket does.
+/// HEAD and OPTIONS, and GET that asks for a WebSocket. Other upgrades, such as `h2c`, change the
+/// protocol and not what the request does.
 pub(crate) fn is_unsafe(method: &Method, headers: &HeaderMap) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-        || headers.contains_key(UPGRADE)
+        || headers.get_all(UPGRADE).iter().any(asks_for_web_socket)
+}
+
+fn asks_for_web_socket(upgrade: &HeaderValue) -> bool {
+    let mut protocols = upgrade.as_bytes().split(|b| *b == b',');
+    protocols.any(|protocol| {
+        let name = protocol.split(|b| *b == b'/').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"websocket")
+    })
 }
 
 pub(crate) fn cross_site() -> AuthError {
@@ -228,6 +237,24 @@ mod tests {
                     "{case}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn csr_01_of_upgrades_only_web_socket_is_unsafe() {
+        for (upgrade, expected) in [
+            ("websocket", true),
+            ("WebSocket", true),
+            ("h2c, websocket", true),
+            ("websocket/13", true),
+            ("h2c", false),
+            ("", false),
+            ("websockets", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append(UPGRADE, HeaderValue::from_static("TLS/1.0"));
+            headers.append(UPGRADE, HeaderValue::from_static(upgrade));
+            assert_eq!(is_unsafe(&Method::GET, &headers), expected, "{upgrade:?}");
         }
     }
 
