@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::Request;
+use http::header::{COOKIE, Entry};
+use http::{HeaderMap, Request};
 use tower_service::Service;
 
 use crate::config::Config;
@@ -51,9 +52,22 @@ where
 
     fn call(&mut self, req: Request<B>) -> Self::Future {
         let (mut parts, body) = req.into_parts();
+        conceal_cookies(&mut parts.headers);
         let request = RequestSession::new(Arc::clone(&self.config), &parts);
         parts.extensions.insert(SessionHandle::new(request));
         self.inner.call(Request::from_parts(parts, body))
+    }
+}
+
+/// Also of requests whose session cookie is no good, or is not looked at: it may be misspelt only.
+fn conceal_cookies(headers: &mut HeaderMap) {
+    if !headers.contains_key(COOKIE) {
+        return;
+    }
+    if let Entry::Occupied(mut cookies) = headers.entry(COOKIE) {
+        for value in cookies.iter_mut() {
+            value.set_sensitive(true);
+        }
     }
 }
 
