@@ -12,9 +12,8 @@ use http::request::Parts;
 
 use crate::backend::could_not_ask;
 use crate::config::Config;
-use crate::cookie::find_cookie;
 use crate::csrf::{Cause, cross_site};
-use crate::handle::{Current, RequestSession, SessionHandle};
+use crate::handle::{Current, RequestSession, Sent, SessionHandle, differing_cookies};
 use crate::secret::SessionSecret;
 use crate::{SCHEME, SessionRecord};
 
@@ -44,12 +43,10 @@ impl Scheme for SessionScheme {
     }
 
     fn extract(&self, parts: &Parts) -> Result<Option<SessionCredential>, AuthError> {
-        let name = self.config.cookie.name().as_bytes();
-        let found = find_cookie(&parts.headers, name).map_err(|_| {
-            AuthError::new(AuthErrorKind::InvalidRequest, "differing_session_cookies")
-        })?;
-        let Some(value) = found else {
-            return Ok(None);
+        let sent = match Sent::of(&parts.headers, self.config.cookie.name()) {
+            Sent::Nothing => return Ok(None),
+            Sent::Differing => return Err(differing_cookies()),
+            sent => sent,
         };
         let Some(handle) = parts.extensions.get::<SessionHandle>() else {
             return Err(AuthError::new(
@@ -57,12 +54,17 @@ impl Scheme for SessionScheme {
                 "no_session_handle",
             ));
         };
-        handle.request().note_cookie();
-        Ok(SessionSecret::parse(value).map(|secret| SessionCredential {
-            request: Arc::clone(handle.request()),
-            digest: secret.digest(),
-            secret,
-        }))
+        let request = handle.request();
+        let credential = match &sent {
+            Sent::Unverified(secret, digest) => Some(SessionCredential {
+                request: Arc::clone(request),
+                digest: *digest,
+                secret: secret.clone(),
+            }),
+            _ => None,
+        };
+        request.note_cookie(sent);
+        Ok(credential)
     }
 
     fn verify(&self, credential: SessionCredential) -> VerifySession {
@@ -103,10 +105,11 @@ pub struct SessionCredential {
 
 impl SessionCredential {
     fn admit(self, found: Option<SessionRecord>) -> Result<Identity, AuthError> {
+        let request = self.request;
+        request.verified();
         let Some(record) = found else {
             return Err(AuthError::absent("unknown_session"));
         };
-        let request = self.request;
         let config = &request.config;
         if !record.is_live_under(config.now(), config.limits) {
             return Err(AuthError::absent("expired_session"));

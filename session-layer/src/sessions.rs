@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use auth_layer::{AuthError, Event, EventKind, Events, SharedClock};
 
 use crate::{
-    Device, SCHEME, SessionId, SessionLimits, SessionRecord, SharedSessionBackend, UserKey,
+    Device, SCHEME, SessionBackend as _, SessionId, SessionLimits, SessionRecord,
+    SharedSessionBackend, UserKey,
 };
 
 /// Lists and ends sessions from outside a session: for administration, back-channel logout, and

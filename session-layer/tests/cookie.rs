@@ -42,6 +42,23 @@ async fn ses_14_the_default_cookie_is_as_safe_as_cookies_get() {
 }
 
 #[tokio::test]
+async fn x_12_a_cookie_that_is_no_good_is_sensitive_too() {
+    let app = App::new();
+    for value in [
+        "A".repeat(43),
+        "A".repeat(42),
+        "%41".to_owned(),
+        String::new(),
+    ] {
+        let mut browser = app.browser();
+        for name in ["__Host-session", "other"] {
+            browser.cookies.push((name.to_owned(), value.clone()));
+        }
+        assert_eq!(browser.get("/sensitive").await, "true", "{value:?}");
+    }
+}
+
+#[tokio::test]
 async fn ses_14_plain_http_is_an_explicit_choice() {
     let app = App::with(|b| b.insecure_http_on_loopback("http://127.0.0.1:3000"));
     let mut browser = app.browser();

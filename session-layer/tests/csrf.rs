@@ -168,6 +168,8 @@ async fn csr_05_nobody_is_logged_out_by_another_site() {
         ("GET", CROSS),
         ("GET", SAME_SITE),
         ("POST", CROSS),
+        ("GET", EVIL),
+        ("GET", &[]),
         ("POST", EVIL),
         ("POST", &[]),
     ] {
@@ -176,6 +178,47 @@ async fn csr_05_nobody_is_logged_out_by_another_site() {
         let res = from(&mut browser, method, "/logout", headers).await;
         assert_eq!(res.status(), 403, "{method} {headers:?}");
         assert_eq!(browser.who().await, "alice", "{method} {headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn csr_05_a_get_that_does_not_say_where_it_comes_from_may_log_out_by_choice() {
+    let app = App::with(|b| b.allow_missing_origin());
+    for (headers, status) in [(&[][..], 200), (CROSS, 403)] {
+        let mut browser = app.browser();
+        browser.log_in("alice").await;
+        let res = from(&mut browser, "GET", "/logout", headers).await;
+        assert_eq!(res.status(), status, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn csr_05_another_site_ends_no_session_through_tower_sessions_either() {
+    let app = App::new();
+    for (path, status) in [
+        ("/flush", 503), // what the handler of the test makes of the error
+        ("/flush-quietly", 403),
+        ("/cycle-quietly", 403),
+        ("/delete-quietly", 200),
+    ] {
+        for headers in [CROSS, SAME_SITE, &[]] {
+            let mut browser = app.browser();
+            browser.log_in("alice").await;
+            browser.send("POST", "/set?k=1").await;
+            let res = from(&mut browser, "GET", path, headers).await;
+            assert_eq!(res.status(), status, "{path} {headers:?}");
+            if status == 200 {
+                assert_eq!(text(&res), "false", "{path} {headers:?}");
+            }
+            assert_eq!(res.headers().get(SET_COOKIE), None, "{path} {headers:?}");
+            assert_eq!(browser.who().await, "alice", "{path} {headers:?}");
+            assert_eq!(browser.get("/get?k").await, "\"1\"", "{path} {headers:?}");
+        }
+        // From the same origin it does.
+        let mut browser = app.browser();
+        browser.log_in("alice").await;
+        from(&mut browser, "GET", path, SAME_ORIGIN).await;
+        assert_eq!(browser.who().await, "nobody", "{path}");
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod common;
 
+use auth_layer::{AuthLayer, ConflictPolicy, Identity, scheme_fn};
 use common::{App, Browser, text};
 use http::StatusCode;
 use http::header::SET_COOKIE;
+use session_layer::UserKey;
+use tower::{Layer as _, ServiceExt as _};
 
 #[tokio::test]
 async fn ses_01_every_login_makes_a_new_secret_and_a_new_id() {
@@ -155,11 +158,103 @@ async fn the_identity_is_what_was_logged_in() {
         "admin".to_owned(),
         format!("Password, proved_at: {}", at(0)),
         format!("Otp, proved_at: {}", at(60)),
-        format!("Some({})", at(5)), // auth_time, as the identity had none
+        format!("Some({})", at(5)), // auth_time: a proof of the future is one of now
         "Some(\"1\")".to_owned(),
     ] {
         assert!(details.contains(&part), "{part} is not in {details}");
     }
+}
+
+#[tokio::test]
+async fn apk_07_a_key_becomes_no_session_and_refreshes_none() {
+    let app = App::new();
+    let mut browser = app.browser();
+    let res = browser.send("POST", "/login?alice*").await;
+    assert_eq!(res.status(), StatusCode::FORBIDDEN);
+    assert!(browser.cookies.is_empty() && app.backend.memory.is_empty());
+    assert_eq!(app.take_events(), ["forbidden key_is_no_login"]);
+
+    browser.log_in("alice-").await;
+    let before = browser.secret();
+    let res = browser.send("POST", "/refresh?alice*").await;
+    assert_eq!(res.status(), StatusCode::FORBIDDEN);
+    assert_eq!(browser.secret(), before);
+    assert_eq!(browser.get("/fresh").await, "false");
+}
+
+#[tokio::test]
+async fn stp_01_a_session_is_as_fresh_as_what_was_proved() {
+    let app = App::new();
+    app.clock.set(50);
+    for (user, fresh, auth_time) in [
+        // The password was proved at 0, and that is the time that counts, not the login's.
+        ("alice", "true", format!("Some({:?})", common::at(0))),
+        // Nobody says when anything was proved.
+        ("alice-", "false", "None".to_owned()),
+    ] {
+        let mut browser = app.browser();
+        browser.log_in(user).await;
+        assert_eq!(browser.get("/fresh").await, fresh, "{user}");
+        let details = browser.get("/details").await;
+        assert!(details.contains(&format!(" {auth_time} ")), "{details}");
+    }
+    // A refresh that proves something makes it fresh; one that does not, does not.
+    let mut browser = app.browser();
+    browser.log_in("alice-").await;
+    browser.send("POST", "/refresh?alice-").await;
+    assert_eq!(browser.get("/fresh").await, "false");
+    browser.send("POST", "/refresh?alice").await;
+    assert_eq!(browser.get("/fresh").await, "true");
+}
+
+/// With `FirstWins` and an identity by another scheme, the cookie is not looked at on the way in.
+#[tokio::test]
+async fn ses_05_ses_01_beside_another_identity_the_session_of_the_cookie_ends_too() {
+    let app = App::with(|builder| builder.on_conflict(ConflictPolicy::FirstWins));
+    let bearer = AuthLayer::new(scheme_fn(
+        "bearer",
+        |parts| Ok(parts.headers.get("authorization").cloned()),
+        |_token| async { Ok(Identity::new("bearer", "alice")) },
+    ));
+    let service = bearer.layer(app.service.clone());
+    for (path, left) in [("/logout", 0), ("/login?alice", 1), ("/login?bob", 1)] {
+        let mut browser = app.browser();
+        browser.log_in("alice").await;
+        app.take_events();
+        let mut req = browser.request("POST", path);
+        let token = "Bearer x".parse().unwrap();
+        req.headers_mut().insert("authorization", token);
+        let res = service.clone().oneshot(req).await.unwrap();
+        assert_eq!(res.status(), StatusCode::OK, "{path}");
+        let value = common::set_cookies(&res)[0].value().to_owned();
+        assert_eq!(value.is_empty(), left == 0, "{path}");
+        assert_eq!(browser.who().await, "nobody", "{path}");
+        assert_eq!(app.backend.memory.len(), left, "{path}");
+        let events = app.take_events();
+        let out = events
+            .iter()
+            .filter(|event| event.starts_with("logged_out"));
+        assert_eq!(out.count(), 1, "{path}: {events:?}");
+        app.layer.sessions().revoke_all(&alice()).await.unwrap();
+        let bob = UserKey::new(None, None, "bob");
+        app.layer.sessions().revoke_all(&bob).await.unwrap();
+    }
+
+    // With two different cookies nobody knows which session is to end.
+    let mut browser = app.browser();
+    browser.log_in("alice").await;
+    let mut req = browser.request("POST", "/logout");
+    let headers = req.headers_mut();
+    headers.insert("authorization", "Bearer x".parse().unwrap());
+    let other = format!("__Host-session={}", "A".repeat(43));
+    headers.append("cookie", other.parse().unwrap());
+    let res = service.oneshot(req).await.unwrap();
+    assert_eq!(res.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(browser.who().await, "alice");
+}
+
+fn alice() -> UserKey {
+    UserKey::new(None, None, "alice")
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use auth_layer::ClientAddress;
 use common::{App, Browser, text};
 use http::StatusCode;
-use session_layer::{UserKey, WhenFull};
+use session_layer::{SessionLayerBuilder, UserKey, WhenFull};
 
 fn alice() -> UserKey {
     UserKey::new(None, None, "alice")
@@ -105,6 +105,25 @@ async fn lists_leave_out_what_has_expired() {
     assert_eq!(new.get("/sessions").await.lines().count(), 2);
     app.clock.set(common::IDLE);
     assert_eq!(new.get("/sessions").await.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn ses_19_by_default_a_user_has_a_hundred_sessions_at_most() {
+    let unlimited = |b: SessionLayerBuilder| b.max_sessions(NonZeroU32::MAX, WhenFull::Refuse);
+    for (app, left, first) in [
+        (App::new(), 100, "nobody"),
+        (App::with(unlimited), 102, "alice"),
+    ] {
+        let mut browsers: Vec<_> = (0..102).map(|_| app.browser()).collect();
+        for (seconds, browser) in (0..).zip(&mut browsers) {
+            app.clock.set(seconds);
+            browser.log_in("alice").await;
+        }
+        let list = app.layer.sessions().list(&alice()).await.unwrap();
+        assert_eq!(list.len(), left);
+        assert_eq!(browsers[0].who().await, first);
+        assert_eq!(browsers[101].who().await, "alice");
+    }
 }
 
 #[tokio::test]

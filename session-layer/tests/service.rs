@@ -11,8 +11,8 @@ use bytes::Bytes;
 use common::{App, Backend};
 use http::{Request, Response, StatusCode};
 use session_layer::{
-    MemorySessionBackend, SameOriginLayer, SaveSession, SessionHandle, SessionLayer,
-    SessionLayerBuilder, SessionService, Sessions, SharedSessionBackend,
+    MemorySessionBackend, SameOriginLayer, SaveSession, SessionBackend, SessionHandle,
+    SessionLayer, SessionLayerBuilder, SessionService, Sessions, SharedSessionBackend,
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -20,6 +20,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 fn traits() {
     fn is_clone_send_sync<T: Clone + Send + Sync + 'static>() {}
     fn is_send_sync<T: Send + Sync + 'static>() {}
+    fn is_backend<T: SessionBackend>() {}
 
     is_clone_send_sync::<SessionHandle>();
     is_clone_send_sync::<SessionLayer>();
@@ -27,8 +28,29 @@ fn traits() {
     is_clone_send_sync::<Sessions>();
     is_clone_send_sync::<SharedSessionBackend>();
     is_clone_send_sync::<SameOriginLayer>();
+    is_backend::<SharedSessionBackend>();
+    is_backend::<Arc<MemorySessionBackend>>();
     is_send_sync::<SessionLayerBuilder>();
     is_send_sync::<MemorySessionBackend>();
+}
+
+#[tokio::test]
+async fn a_backend_can_be_kept() {
+    let memory = Arc::new(MemorySessionBackend::new());
+    let shared = SharedSessionBackend::from(Arc::clone(&memory));
+    for layer in [
+        SessionLayer::new(Arc::clone(&memory)),
+        SessionLayer::new(shared),
+    ] {
+        let service = layer.layer(service_fn(|req: Request<()>| async move {
+            let session = req.extensions().get::<SessionHandle>().unwrap();
+            session.log_in(common::user("alice")).await.unwrap();
+            Ok::<_, std::convert::Infallible>(Response::new(Bytes::new()))
+        }));
+        let before = memory.len();
+        service.oneshot(Request::new(())).await.unwrap();
+        assert_eq!(memory.len(), before + 1);
+    }
 }
 
 /// Panics unless each call is preceded by `poll_ready` on the very same instance.

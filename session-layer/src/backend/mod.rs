@@ -25,8 +25,18 @@ use crate::{SessionData, SessionId, SessionRecord, UserKey};
 ///
 /// - **Atomic.** Each method happens as a whole or not at all, also when its future is dropped
 ///   half-way, and in one order for all callers.
+/// - **Partitions.** A store that cannot change two keys in one step (Redis Cluster, whose old and
+///   new secret, or user and session, lie in different slots) keeps everything in one slot, or
+///   keeps to this order: end first, store afterwards; and write the index of a user before the
+///   session it points to, so that a live session is never missing from it. `rotate` then must never
+///   leave both sessions live; when it fails or is dropped half-way, it may have ended the old one
+///   without storing the new one, which costs a login. Nothing else is weakened by partitions; of
+///   the suite below, only the checks that no half of a rotation is seen or left are stricter.
 /// - **Dead stays dead.** After `rotate`, `delete`, `delete_by_id` or `delete_all` has ended a
 ///   session, no `touch`, `update` or `rotate` that comes later brings anything of it back.
+/// - **Ids stay.** `rotate` may be given a `new` with the id of `old`: a refreshed session keeps it,
+///   so that whoever knows the id, or ends all of a user's sessions, ends the session under
+///   whichever secret it has by then.
 /// - **Guarded.** `update`, and `rotate` with a version, write only if the stored version is the
 ///   one given. Each `update` raises the version by one; `touch` leaves it alone.
 /// - **Time comes from the caller**, in the arguments, and expiry is the layer's to judge: `find`
@@ -61,6 +71,9 @@ pub trait SessionBackend: Send + Sync + 'static {
     /// Notes that a session was used; false if it is gone or over by then. Moves `last_seen_at`
     /// and `expires_at` forward, never back, and `expires_at` never past `ends_at`.
     ///
+    /// A finished response waits for this, so give it a deadline: failing costs nobody anything but
+    /// an earlier end of the session.
+    ///
     /// # Errors
     ///
     /// Fails if the backing store cannot be asked.
@@ -83,7 +96,8 @@ pub trait SessionBackend: Send + Sync + 'static {
     ) -> impl Future<Output = Result<UpdateOutcome, AuthError>> + Send;
 
     /// Ends the session `old` and stores `new`, both or neither. If a version is given, only if
-    /// `old` still has it. A session that is replaced takes no place under a cap.
+    /// `old` still has it. A session that is replaced takes no place under a cap, and its id does
+    /// not count as taken.
     ///
     /// # Errors
     ///
@@ -139,6 +153,7 @@ pub trait SessionBackend: Send + Sync + 'static {
 
 /// A session to be stored.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct NewSession {
     /// The digest of the secret in the cookie.
     pub secret: SecretDigest,
@@ -148,13 +163,42 @@ pub struct NewSession {
     pub cap: Option<SessionCap>,
 }
 
+impl NewSession {
+    /// A session without a cap.
+    #[must_use]
+    pub const fn new(secret: SecretDigest, record: SessionRecord) -> Self {
+        Self {
+            secret,
+            record,
+            cap: None,
+        }
+    }
+
+    /// The same, if its user has room for it.
+    #[must_use]
+    pub const fn with_cap(mut self, cap: SessionCap) -> Self {
+        self.cap = Some(cap);
+        self
+    }
+}
+
 /// How many live sessions one user may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SessionCap {
     /// The number, at least 1.
     pub max: u32,
     /// What a login does when the user has so many.
     pub when_full: WhenFull,
+}
+
+impl SessionCap {
+    /// At most `max` sessions; 0 counts as 1.
+    #[must_use]
+    pub const fn new(max: u32, when_full: WhenFull) -> Self {
+        let max = if max == 0 { 1 } else { max };
+        Self { max, when_full }
+    }
 }
 
 /// What a login does when the user has as many sessions as allowed.
@@ -169,9 +213,21 @@ pub enum WhenFull {
 
 /// That a session was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Touch {
     /// When.
     pub seen_at: SystemTime,
     /// When it ends now, unless it is used again.
     pub expires_at: SystemTime,
+}
+
+impl Touch {
+    /// A use at `seen_at`, after which the session ends at `expires_at`.
+    #[must_use]
+    pub const fn new(seen_at: SystemTime, expires_at: SystemTime) -> Self {
+        Self {
+            seen_at,
+            expires_at,
+        }
+    }
 }

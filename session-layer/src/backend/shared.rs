@@ -14,9 +14,17 @@ type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send
 /// Any [`SessionBackend`], shared and type-erased, so that layers and handlers need no type
 /// parameter.
 ///
-/// Its methods are those of the trait. Whatever error the backend returns comes out as one that is
+/// It is a [`SessionBackend`] itself. Whatever error the backend returns comes out as one that is
 /// answered with a server error, so that no backend can make "could not ask" look like "nobody is
 /// logged in".
+///
+/// ```
+/// use session_layer::{MemorySessionBackend, SessionLayer, SharedSessionBackend};
+///
+/// let backend = SharedSessionBackend::new(MemorySessionBackend::new());
+/// let layer = SessionLayer::new(backend.clone());
+/// # let _ = (layer, backend);
+/// ```
 #[derive(Clone)]
 pub struct SharedSessionBackend(Arc<dyn DynBackend>);
 
@@ -100,24 +108,11 @@ impl<T: SessionBackend> DynBackend for T {
     }
 }
 
-#[expect(
-    clippy::missing_errors_doc,
-    reason = "all fail as those of `SessionBackend` do"
-)]
 impl SharedSessionBackend {
     /// Shares `backend`.
+    #[must_use]
     pub fn new(backend: impl SessionBackend) -> Self {
         Self(Arc::new(backend))
-    }
-
-    /// See [`SessionBackend::create`].
-    pub async fn create(&self, session: NewSession) -> Result<CreateOutcome, AuthError> {
-        self.0.create(session).await.map_err(could_not_ask)
-    }
-
-    /// See [`SessionBackend::find`].
-    pub async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {
-        self.find_owned(*secret).await.map_err(could_not_ask)
     }
 
     /// As `find`, but the errors are still the backend's own.
@@ -127,56 +122,128 @@ impl SharedSessionBackend {
     ) -> BoxFuture<'static, Option<SessionRecord>> {
         Arc::clone(&self.0).find(secret)
     }
+}
 
-    /// See [`SessionBackend::touch`].
-    pub async fn touch(&self, secret: &SecretDigest, touch: Touch) -> Result<bool, AuthError> {
-        self.0.touch(secret, touch).await.map_err(could_not_ask)
+impl<S: SessionBackend> From<Arc<S>> for SharedSessionBackend {
+    fn from(backend: Arc<S>) -> Self {
+        Self(backend)
+    }
+}
+
+impl SessionBackend for SharedSessionBackend {
+    async fn create(&self, session: NewSession) -> Result<CreateOutcome, AuthError> {
+        (*self.0).create(session).await.map_err(could_not_ask)
     }
 
-    /// See [`SessionBackend::update`].
-    pub async fn update(
+    async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {
+        self.find_owned(*secret).await.map_err(could_not_ask)
+    }
+
+    async fn touch(&self, secret: &SecretDigest, touch: Touch) -> Result<bool, AuthError> {
+        (*self.0).touch(secret, touch).await.map_err(could_not_ask)
+    }
+
+    async fn update(
         &self,
         secret: &SecretDigest,
         version: u64,
         data: SessionData,
     ) -> Result<UpdateOutcome, AuthError> {
-        let outcome = self.0.update(secret, version, data).await;
-        outcome.map_err(could_not_ask)
+        (*self.0)
+            .update(secret, version, data)
+            .await
+            .map_err(could_not_ask)
     }
 
-    /// See [`SessionBackend::rotate`].
-    pub async fn rotate(
+    async fn rotate(
         &self,
         old: &SecretDigest,
         version: Option<u64>,
         new: NewSession,
     ) -> Result<RotateOutcome, AuthError> {
-        let outcome = self.0.rotate(old, version, new).await;
-        outcome.map_err(could_not_ask)
+        (*self.0)
+            .rotate(old, version, new)
+            .await
+            .map_err(could_not_ask)
     }
 
-    /// See [`SessionBackend::delete`].
-    pub async fn delete(&self, secret: &SecretDigest) -> Result<bool, AuthError> {
-        self.0.delete(secret).await.map_err(could_not_ask)
+    async fn delete(&self, secret: &SecretDigest) -> Result<bool, AuthError> {
+        (*self.0).delete(secret).await.map_err(could_not_ask)
     }
 
-    /// See [`SessionBackend::list`].
-    pub async fn list(&self, user: &UserKey) -> Result<Vec<SessionRecord>, AuthError> {
-        self.0.list(user).await.map_err(could_not_ask)
+    async fn list(&self, user: &UserKey) -> Result<Vec<SessionRecord>, AuthError> {
+        (*self.0).list(user).await.map_err(could_not_ask)
     }
 
-    /// See [`SessionBackend::delete_by_id`].
-    pub async fn delete_by_id(&self, user: &UserKey, id: &SessionId) -> Result<bool, AuthError> {
-        self.0.delete_by_id(user, id).await.map_err(could_not_ask)
+    async fn delete_by_id(&self, user: &UserKey, id: &SessionId) -> Result<bool, AuthError> {
+        (*self.0)
+            .delete_by_id(user, id)
+            .await
+            .map_err(could_not_ask)
     }
 
-    /// See [`SessionBackend::delete_all`].
-    pub async fn delete_all(
+    async fn delete_all(
         &self,
         user: &UserKey,
         except: Option<&SessionId>,
     ) -> Result<Vec<SessionId>, AuthError> {
-        self.0.delete_all(user, except).await.map_err(could_not_ask)
+        (*self.0)
+            .delete_all(user, except)
+            .await
+            .map_err(could_not_ask)
+    }
+}
+
+/// So that a backend can be kept beside the layer.
+impl<S: SessionBackend> SessionBackend for Arc<S> {
+    async fn create(&self, session: NewSession) -> Result<CreateOutcome, AuthError> {
+        (**self).create(session).await
+    }
+
+    async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {
+        (**self).find(secret).await
+    }
+
+    async fn touch(&self, secret: &SecretDigest, touch: Touch) -> Result<bool, AuthError> {
+        (**self).touch(secret, touch).await
+    }
+
+    async fn update(
+        &self,
+        secret: &SecretDigest,
+        version: u64,
+        data: SessionData,
+    ) -> Result<UpdateOutcome, AuthError> {
+        (**self).update(secret, version, data).await
+    }
+
+    async fn rotate(
+        &self,
+        old: &SecretDigest,
+        version: Option<u64>,
+        new: NewSession,
+    ) -> Result<RotateOutcome, AuthError> {
+        (**self).rotate(old, version, new).await
+    }
+
+    async fn delete(&self, secret: &SecretDigest) -> Result<bool, AuthError> {
+        (**self).delete(secret).await
+    }
+
+    async fn list(&self, user: &UserKey) -> Result<Vec<SessionRecord>, AuthError> {
+        (**self).list(user).await
+    }
+
+    async fn delete_by_id(&self, user: &UserKey, id: &SessionId) -> Result<bool, AuthError> {
+        (**self).delete_by_id(user, id).await
+    }
+
+    async fn delete_all(
+        &self,
+        user: &UserKey,
+        except: Option<&SessionId>,
+    ) -> Result<Vec<SessionId>, AuthError> {
+        (**self).delete_all(user, except).await
     }
 }
 
@@ -188,12 +255,6 @@ pub(crate) fn could_not_ask(error: AuthError) -> AuthError {
             error
         }
         _ => AuthError::unavailable("session_backend").with_source(error),
-    }
-}
-
-impl<T: SessionBackend> From<T> for SharedSessionBackend {
-    fn from(backend: T) -> Self {
-        Self::new(backend)
     }
 }
 

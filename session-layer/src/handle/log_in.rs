@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use auth_layer::{AuthError, AuthErrorKind, Event, EventKind, Identity};
+use auth_layer::{AuthError, AuthErrorKind, Event, EventKind, Factor, Identity};
 use serde_json::Value;
 
 use super::new_session::Rotation;
@@ -20,8 +21,15 @@ impl SessionHandle {
     /// one that the request came with.
     ///
     /// Of `identity`, which comes from whoever verified the password, the passkey or the provider's
-    /// answer, the session keeps issuer, subject, tenant, roles, scopes, factors, `auth_time` (now,
-    /// if there is none), `acr` and claims. What is returned is the identity by the session.
+    /// answer, the session keeps issuer, subject, tenant, roles, scopes, factors, `auth_time`, `acr`
+    /// and claims. What is returned is the identity by the session.
+    ///
+    /// Without an `auth_time` it is when the latest of the factors was proved. An identity without
+    /// factors and without `auth_time` gets none: nobody knows when its user last proved anything,
+    /// so it is never fresh enough for [`Requirement::max_age`](auth_layer::Requirement::max_age).
+    /// Whoever checks a password or a passkey adds the [`Factor`](auth_layer::Factor) that was
+    /// proved; whoever trusts a provider passes its `auth_time` on, or a
+    /// [`FactorKind::Federated`](auth_layer::FactorKind::Federated) where there is none.
     ///
     /// Of the data only the keys named by
     /// [`keep_on_login`](crate::SessionLayerBuilder::keep_on_login) are carried over, and none if
@@ -33,15 +41,19 @@ impl SessionHandle {
     /// Then nobody new is logged in and no cookie leaves.
     /// - [`Forbidden`](AuthErrorKind::Forbidden): another site caused this request (login CSRF).
     ///   GET requests are excepted, because a provider's redirect is one: whoever logs in there
-    ///   checks a `state`.
+    ///   checks a `state`. Or `identity` was proved by an API key, which is no login.
     /// - [`Limited`](AuthErrorKind::Limited): the user has as many sessions as allowed.
     /// - [`Unavailable`](AuthErrorKind::Unavailable): the backend could not be asked.
     pub async fn log_in(&self, identity: Identity) -> Result<Identity, AuthError> {
         let request = self.request();
+        refuse_key(&identity)?;
         if request.is_unsafe && request.cause == Cause::Other {
             return Err(cross_site());
         }
-        let old = request.current();
+        let old = match request.current_or_lost() {
+            Some(old) => Some(old),
+            None => request.find_unverified().await?,
+        };
         let old_login = old.as_ref().and_then(|old| old.record.login.as_ref());
         let kept = match old_login {
             Some(login) if !login.is_same_principal(&identity) => HashMap::new(),
@@ -49,29 +61,28 @@ impl SessionHandle {
         };
 
         let now = request.config.now();
-        let identity = if identity.auth_time().is_some() {
-            identity
-        } else {
-            identity.to_builder().auth_time(now).build()
-        };
+        let identity = with_auth_time(identity, None, now);
         let mut record = SessionRecord::unnamed(now, request.config.limits);
         record.login = Some(identity);
         record.data = SessionData::encode(&kept)?;
+        let mut has_ended_old = true;
         let (new, kept) = match &old {
             None => (self.create(&record).await?, kept),
-            Some(old) => match self.rotate(old, None, &record).await? {
+            Some(old) => match self.rotate(old, None, &record, None).await? {
                 Rotation::Done(new) => (*new, kept),
                 Rotation::Changed(_) | Rotation::Gone => {
-                    // Somebody has ended the old session meanwhile: nothing of it lives on.
+                    // Somebody has ended the old session meanwhile, or refreshed it, so that it has
+                    // another secret by now: nothing of it lives on.
+                    has_ended_old = request.delete(old).await?;
                     record.data = SessionData::default();
                     (self.create(&record).await?, HashMap::new())
                 }
             },
         };
-        let identity = self.adopt(new, Some(kept)).await?;
+        let identity = self.adopt(new, kept).await?;
 
         let events = request.config.events();
-        if let (Some(old), Some(login)) = (&old, old_login) {
+        if let (true, Some(old), Some(login)) = (has_ended_old, &old, old_login) {
             let id = old.record.id.to_string();
             let event = Event::new(EventKind::LoggedOut).with_identity(login);
             events.record(&event.with_object_id(&id).with_reason("logged_in_again"));
@@ -82,7 +93,10 @@ impl SessionHandle {
     }
 
     /// Replaces what the session knows of its user, after a second factor, a change of roles, or
-    /// renewed authentication: a new id and a new secret, the same data, and the same end.
+    /// renewed authentication: a new secret, and the same id, the same data, and the same end.
+    ///
+    /// Because the id stays, whoever ends the session by it, or logs out in another tab at the same
+    /// time, ends the refreshed session.
     ///
     /// ```
     /// # use auth_layer::{AuthError, Factor, FactorKind, SharedClock, Unauthenticated};
@@ -100,25 +114,19 @@ impl SessionHandle {
     /// Then the session is as it was, or has ended.
     /// - [`Missing`](AuthErrorKind::Missing): nobody is logged in by this session, or no longer.
     /// - [`Conflict`](AuthErrorKind::Conflict): `identity` is somebody else.
+    /// - [`Forbidden`](AuthErrorKind::Forbidden): `identity` was proved by an API key, which proves
+    ///   nothing about who sits before the browser.
     /// - [`Unavailable`](AuthErrorKind::Unavailable): the backend could not be asked.
     pub async fn refresh(&self, identity: Identity) -> Result<Identity, AuthError> {
         let request = self.request();
+        refuse_key(&identity)?;
         let mut old = request.current().ok_or_else(not_logged_in)?;
         let login = old.record.login.clone().ok_or_else(not_logged_in)?;
         if !login.is_same_principal(&identity) {
             let error = AuthError::new(AuthErrorKind::Conflict, "refresh_of_another_principal");
             return Err(error.with_scheme(SCHEME));
         }
-        let identity = match (identity.auth_time(), login.auth_time()) {
-            (None, Some(time)) => identity.to_builder().auth_time(time).build(),
-            _ => identity,
-        };
-        if old.view.is_none() {
-            // `Session` goes on from where it is, so it has to be somewhere.
-            let loaded = self.data().get_value("").await;
-            loaded.map_err(|error| session_failed(request, error))?;
-            old = request.current().ok_or_else(not_logged_in)?;
-        }
+        let identity = with_auth_time(identity, login.auth_time(), request.config.now());
 
         for _ in 0..MAX_ATTEMPTS {
             let now = request.config.now();
@@ -126,10 +134,13 @@ impl SessionHandle {
             record.last_seen_at = now;
             record.expires_at = request.config.limits.expires_at(now, record.ends_at);
             record.login = Some(identity.clone());
-            match self.rotate(&old, Some(old.record.version), &record).await? {
+            let (version, id) = (old.record.version, old.record.id);
+            match self.rotate(&old, Some(version), &record, Some(id)).await? {
                 Rotation::Done(mut new) => {
+                    // `Session` notices nothing: its id and its data are the same.
                     new.view = old.view;
-                    let identity = self.adopt(*new, None).await?;
+                    let identity = new.record.login.clone().ok_or_else(not_logged_in)?;
+                    request.begin(*new);
                     let event = Event::new(EventKind::Authenticated).with_identity(&identity);
                     request
                         .config
@@ -160,27 +171,23 @@ impl SessionHandle {
         Ok(kept)
     }
 
-    /// Makes a stored session the one of this request, and has `Session` take its id. With `data`,
-    /// `Session` forgets all else. Waits for no I/O.
+    /// Makes a stored session with an id of its own the one of this request, and has `Session` take
+    /// its id and its data, and forget all else. Waits for no I/O.
     async fn adopt(
         &self,
         mut new: Current,
-        data: Option<HashMap<String, Value>>,
+        data: HashMap<String, Value>,
     ) -> Result<Identity, AuthError> {
         let request = self.request();
         let identity = new.record.login.clone().ok_or_else(not_logged_in)?;
-        if let Some(data) = &data {
-            new.view = Some(Arc::new(data.clone()));
-        }
+        new.view = Some(Arc::new(data.clone()));
         request.begin(new);
 
         let session = self.data();
         let adopted = async {
-            if let Some(data) = data {
-                session.clear().await;
-                for (key, value) in data {
-                    session.insert_value(&key, value).await?;
-                }
+            session.clear().await;
+            for (key, value) in data {
+                session.insert_value(&key, value).await?;
             }
             // Without an id it asks for one, and gets the new one. The old session's is not
             // deleted again, because it is no longer the current one.
@@ -191,5 +198,27 @@ impl SessionHandle {
             Ok(()) => Ok(identity),
             Err(error) => Err(session_failed(request, error)),
         }
+    }
+}
+
+/// A key is for programs: it must not become a session, with the freshness and the length of one.
+fn refuse_key(identity: &Identity) -> Result<(), AuthError> {
+    if identity.key_id().is_none() {
+        return Ok(());
+    }
+    let error = AuthError::new(AuthErrorKind::Forbidden, "key_is_no_login");
+    Err(error.with_scheme(SCHEME))
+}
+
+/// When the user was authenticated: as the identity says, as was known, or when the latest factor
+/// was proved (never later than now). It is never merely assumed.
+fn with_auth_time(identity: Identity, known: Option<SystemTime>, now: SystemTime) -> Identity {
+    if identity.auth_time().is_some() {
+        return identity;
+    }
+    let proved = || identity.factors().iter().map(Factor::proved_at).max();
+    match known.or_else(proved) {
+        Some(time) => identity.to_builder().auth_time(time.min(now)).build(),
+        None => identity,
     }
 }

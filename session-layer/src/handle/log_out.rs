@@ -2,7 +2,8 @@
 
 use auth_layer::{AuthError, Event, EventKind};
 
-use super::{RequestSession, SessionHandle, session_failed};
+use super::{Current, RequestSession, SessionHandle, session_failed};
+use crate::SessionBackend as _;
 use crate::csrf::{Cause, cross_site};
 
 impl SessionHandle {
@@ -13,14 +14,15 @@ impl SessionHandle {
     /// # Errors
     ///
     /// - [`Forbidden`](auth_layer::AuthErrorKind::Forbidden): another site caused this request, by
-    ///   GET too.
+    ///   GET too; or it is a GET that does not say who caused it, and
+    ///   [`allow_missing_origin`](crate::SessionLayerBuilder::allow_missing_origin) is off.
+    /// - [`InvalidRequest`](auth_layer::AuthErrorKind::InvalidRequest): two different session cookies
+    ///   were sent, which only comes this far below
+    ///   [`ConflictPolicy::FirstWins`](auth_layer::ConflictPolicy::FirstWins).
     /// - [`Unavailable`](auth_layer::AuthErrorKind::Unavailable): the backend could not be asked,
     ///   and the session may still be there.
     pub async fn log_out(&self) -> Result<(), AuthError> {
         let request = self.request();
-        if request.cause == Cause::Other {
-            return Err(cross_site());
-        }
         request.end_session().await?;
         // Forgets data and id; there is nothing left to delete.
         let flushed = self.data().flush().await;
@@ -29,9 +31,19 @@ impl SessionHandle {
 }
 
 impl RequestSession {
+    /// Ends the session that the request came with or has made: for
+    /// [`log_out`](SessionHandle::log_out), and for `Session`.
     pub(super) async fn end_session(&self) -> Result<(), AuthError> {
-        if let Some(current) = self.current() {
-            let ended = self.config.backend().delete(&current.digest).await?;
+        if !self.may_end() {
+            self.refuse_changes();
+            return Err(cross_site());
+        }
+        let found = match self.current_or_lost() {
+            Some(current) => Some(current),
+            None => self.find_unverified().await?,
+        };
+        if let Some(current) = found {
+            let ended = self.delete(&current).await?;
             if let (true, Some(login)) = (ended, &current.record.login) {
                 let id = current.record.id.to_string();
                 let event = Event::new(EventKind::LoggedOut).with_identity(login);
@@ -40,5 +52,27 @@ impl RequestSession {
         }
         self.end();
         Ok(())
+    }
+
+    /// Ends a session in the backend, also if it was refreshed since and has another secret by now.
+    pub(super) async fn delete(&self, session: &Current) -> Result<bool, AuthError> {
+        let backend = self.config.backend();
+        if backend.delete(&session.digest).await? {
+            return Ok(true);
+        }
+        match session.record.user() {
+            Some(user) => backend.delete_by_id(&user, &session.record.id).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether the request comes from where a logout may come from. Browsers of today say where a
+    /// GET comes from; of a GET that does not say it, nobody knows.
+    fn may_end(&self) -> bool {
+        match self.cause {
+            Cause::Own => true,
+            Cause::Other => false,
+            Cause::Unknown => self.is_unsafe || self.config.allow_missing_origin,
+        }
     }
 }

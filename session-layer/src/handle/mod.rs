@@ -15,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 use auth_layer::{AuthError, AuthErrorKind, Identity};
 use tower_sessions_core::{Session, session};
 
-pub(crate) use self::request::{Current, RequestSession};
+pub(crate) use self::request::{Current, RequestSession, Sent, differing_cookies};
 use crate::{SessionId, SessionInfo, UserKey};
 
 /// The session of a request: log in, log out, list and revoke.
@@ -73,7 +73,12 @@ impl SessionHandle {
     /// tower-sessions, they are not saved if the response is a server error. Its `flush` and
     /// `delete` log out; its `cycle_id` makes a new session with the same data and **nobody logged
     /// in** ([`refresh`](Self::refresh) is for that); its `set_expiry` has no effect, the limits
-    /// are the layer's.
+    /// are the layer's. Where [`log_out`](Self::log_out) would fail with 403, because another site
+    /// caused the request, `flush`, `delete` and `cycle_id` fail too, and nothing that the request
+    /// has changed is saved. If an identity by another scheme went before the cookie
+    /// ([`ConflictPolicy::FirstWins`](auth_layer::ConflictPolicy::FirstWins)), the `Session` knows
+    /// nothing of the cookie's: there only [`log_out`](Self::log_out) and
+    /// [`log_in`](Self::log_in) end it.
     pub fn data(&self) -> &Session {
         self.inner.data.get_or_init(|| {
             let id = self.id().map(Into::into);

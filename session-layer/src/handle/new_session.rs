@@ -6,7 +6,7 @@ use super::{Current, SessionHandle};
 use crate::backend::{CreateOutcome, NewSession, RotateOutcome};
 use crate::record::SessionRecord;
 use crate::secret::SessionSecret;
-use crate::{SCHEME, SessionId};
+use crate::{SCHEME, SessionBackend as _, SessionId};
 
 /// How often a new secret and a new id are drawn because the last ones were taken: they never are.
 const MAX_DRAWS: usize = 4;
@@ -23,16 +23,17 @@ impl SessionHandle {
         self.request().create(template).await
     }
 
-    /// The same in the place of `old`.
+    /// The same in the place of `old`; with an id that is given, or one that is drawn.
     pub(super) async fn rotate(
         &self,
         old: &Current,
         version: Option<u64>,
         template: &SessionRecord,
+        id: Option<SessionId>,
     ) -> Result<Rotation, AuthError> {
         let config = &self.request().config;
         for _ in 0..MAX_DRAWS {
-            let (current, new) = self.request().draw(template)?;
+            let (current, new) = self.request().draw(template, id)?;
             match config.backend().rotate(&old.digest, version, new).await? {
                 RotateOutcome::Rotated { evicted } => {
                     self.request().record_evicted(&evicted);
@@ -51,7 +52,7 @@ impl SessionHandle {
 impl super::RequestSession {
     pub(super) async fn create(&self, template: &SessionRecord) -> Result<Current, AuthError> {
         for _ in 0..MAX_DRAWS {
-            let (current, new) = self.draw(template)?;
+            let (current, new) = self.draw(template, None)?;
             match self.config.backend().create(new).await? {
                 CreateOutcome::Created { evicted } => {
                     self.record_evicted(&evicted);
@@ -64,19 +65,23 @@ impl super::RequestSession {
         Err(no_free_secret())
     }
 
-    fn draw(&self, template: &SessionRecord) -> Result<(Current, NewSession), AuthError> {
+    fn draw(
+        &self,
+        template: &SessionRecord,
+        id: Option<SessionId>,
+    ) -> Result<(Current, NewSession), AuthError> {
         let mut record = template.clone();
-        record.id = SessionId::generate()?;
+        record.id = match id {
+            Some(id) => id,
+            None => SessionId::generate()?,
+        };
         let login = template.login.as_ref();
         record.login = login.map(|identity| session_identity(identity, &record));
         record.device = self.device();
         let secret = SessionSecret::generate()?;
         let digest = secret.digest();
-        let new = NewSession {
-            secret: digest,
-            record: record.clone(),
-            cap: self.config.cap.filter(|_| record.login.is_some()),
-        };
+        let mut new = NewSession::new(digest, record.clone());
+        new.cap = self.config.cap.filter(|_| record.login.is_some());
         Ok((Current::new(secret, digest, record), new))
     }
 

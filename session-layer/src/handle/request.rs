@@ -2,22 +2,22 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use auth_layer::{AuthError, ClientAddress, SecretDigest};
+use auth_layer::{AuthError, AuthErrorKind, ClientAddress, Identity, SecretDigest};
 use http::header::USER_AGENT;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use super::respond;
-use crate::SessionRecord;
 use crate::config::Config;
+use crate::cookie::find_cookie;
 use crate::csrf::{Cause, is_unsafe};
 use crate::record::Device;
 use crate::secret::SessionSecret;
+use crate::{SessionBackend as _, SessionRecord};
 
 /// Shared by the layer, the scheme, the handle and tower-sessions' `Session`, which takes it for
 /// its store (see [`store`](super::store)).
@@ -27,7 +27,6 @@ pub(crate) struct RequestSession {
     pub(crate) is_unsafe: bool,
     user_agent: Option<HeaderValue>,
     address: ClientAddress,
-    cookie_sent: AtomicBool,
     // Never held across an await.
     state: Mutex<State>,
 }
@@ -35,7 +34,12 @@ pub(crate) struct RequestSession {
 #[derive(Default)]
 struct State {
     current: Option<Current>,
+    /// What was the current one until it turned out to be gone under its secret.
+    lost: Option<Current>,
+    sent: Sent,
     cookie: CookieChange,
+    /// Somebody wanted to end the session who must not: nothing of this request is kept.
+    refuses_changes: bool,
     /// Whether the response depends on a session, or may.
     used: bool,
     /// What went wrong below `Session`, whose errors hold text only.
@@ -64,6 +68,42 @@ impl Current {
     }
 }
 
+/// What the request has of the session cookie.
+#[derive(Default)]
+pub(crate) enum Sent {
+    #[default]
+    Nothing,
+    /// One that was looked up, or cannot be ours.
+    Checked,
+    Differing,
+    Unverified(SessionSecret, SecretDigest),
+}
+
+impl Sent {
+    pub(crate) fn of(headers: &HeaderMap, name: &str) -> Self {
+        match find_cookie(headers, name.as_bytes()) {
+            Ok(None) => Self::Nothing,
+            Ok(Some(value)) => SessionSecret::parse(value).map_or(Self::Checked, |secret| {
+                let digest = secret.digest();
+                Self::Unverified(secret, digest)
+            }),
+            Err(_) => Self::Differing,
+        }
+    }
+
+    /// What was sent was dealt with.
+    fn settle(&mut self) {
+        if !matches!(self, Self::Nothing) {
+            *self = Self::Checked;
+        }
+    }
+}
+
+/// Nobody knows which of them is meant.
+pub(crate) fn differing_cookies() -> AuthError {
+    AuthError::new(AuthErrorKind::InvalidRequest, "differing_session_cookies")
+}
+
 /// What the response does to the cookie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CookieChange {
@@ -85,8 +125,14 @@ impl RequestSession {
                 .get()
                 .copied()
                 .unwrap_or(ClientAddress::unknown()),
-            cookie_sent: AtomicBool::new(false),
-            state: Mutex::default(),
+            // Beside an identity the scheme may not be asked, so that its cookie is noted here.
+            state: Mutex::new(State {
+                sent: match parts.extensions.get::<Identity>() {
+                    Some(_) => Sent::of(headers, config.cookie.name()),
+                    None => Sent::Nothing,
+                },
+                ..State::default()
+            }),
             config,
         }
     }
@@ -95,8 +141,41 @@ impl RequestSession {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn note_cookie(&self) {
-        self.cookie_sent.store(true, Ordering::Relaxed);
+    /// The request has a cookie of the name, whatever is in it.
+    pub(crate) fn note_cookie(&self, sent: Sent) {
+        self.lock().sent = sent;
+    }
+
+    /// The secret that was sent was looked up.
+    pub(crate) fn verified(&self) {
+        self.lock().sent = Sent::Checked;
+    }
+
+    /// The session of the cookie, if nobody has looked it up yet: an identity by another scheme went
+    /// before it.
+    pub(super) async fn find_unverified(&self) -> Result<Option<Current>, AuthError> {
+        let (secret, digest) = match &self.lock().sent {
+            Sent::Nothing | Sent::Checked => return Ok(None),
+            Sent::Differing => return Err(differing_cookies()),
+            Sent::Unverified(secret, digest) => (secret.clone(), *digest),
+        };
+        let found = self.config.backend().find(&digest).await?;
+        Ok(found.map(|record| Current::new(secret, digest, record)))
+    }
+
+    /// The live session; or the one that was, which may live on under another secret.
+    pub(super) fn current_or_lost(&self) -> Option<Current> {
+        let state = self.lock();
+        state.current.as_ref().or(state.lost.as_ref()).cloned()
+    }
+
+    /// Nothing that this request has changed is saved.
+    pub(super) fn refuse_changes(&self) {
+        self.lock().refuses_changes = true;
+    }
+
+    pub(super) fn refuses_changes(&self) -> bool {
+        self.lock().refuses_changes
     }
 
     pub(crate) fn current(&self) -> Option<Current> {
@@ -119,6 +198,8 @@ impl RequestSession {
     pub(crate) fn begin(&self, current: Current) {
         let mut state = self.lock();
         state.current = Some(current);
+        state.lost = None;
+        state.sent.settle();
         state.cookie = CookieChange::Set;
         state.used = true;
     }
@@ -126,9 +207,11 @@ impl RequestSession {
     /// The session was ended by this request.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
-        let had_cookie = self.cookie_sent.load(Ordering::Relaxed);
+        let had_cookie = !matches!(state.sent, Sent::Nothing);
         state.used |= state.current.is_some() || had_cookie;
         state.current = None;
+        state.lost = None;
+        state.sent.settle();
         state.cookie = if had_cookie {
             CookieChange::Remove
         } else {
@@ -141,7 +224,7 @@ impl RequestSession {
     pub(crate) fn lost(&self, digest: &SecretDigest) {
         let mut state = self.lock();
         if state.current.as_ref().is_some_and(|c| c.digest == *digest) {
-            state.current = None;
+            state.lost = state.current.take();
             state.cookie = CookieChange::Keep;
         }
     }

@@ -4,8 +4,8 @@ use auth_layer::{AuthError, AuthErrorKind, Event, EventKind};
 use http::StatusCode;
 
 use super::{SessionHandle, session_failed};
-use crate::SCHEME;
 use crate::backend::Touch;
+use crate::{SCHEME, SessionBackend as _};
 
 impl SessionHandle {
     /// Whether [`finish`](Self::finish) has anything to do. Most requests only read; and what went
@@ -65,10 +65,7 @@ impl SessionHandle {
         let Some(expires_at) = expires_at else {
             return;
         };
-        let touch = Touch {
-            seen_at: now,
-            expires_at,
-        };
+        let touch = Touch::new(now, expires_at);
         match request.config.backend().touch(&digest, touch).await {
             Ok(true) => request.touched(&digest, now, expires_at),
             Ok(false) => request.lost(&digest),

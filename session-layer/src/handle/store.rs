@@ -13,9 +13,10 @@ use tower_sessions_core::session_store::{Error, Result};
 
 use super::merge::Changes;
 use super::request::{Current, RequestSession};
-use crate::SessionId;
 use crate::backend::UpdateOutcome;
+use crate::csrf::cross_site;
 use crate::record::{SessionData, SessionRecord};
+use crate::{SessionBackend as _, SessionId};
 
 /// How often a save starts again because other requests saved at the same time. Each time one of
 /// them has got through.
@@ -26,6 +27,7 @@ impl SessionStore for RequestSession {
     /// A `Session` without an id asks for one. If a session was begun since, by a login, it is that
     /// one; otherwise a new one, with nobody logged in.
     async fn create(&self, record: &mut Record) -> Result<()> {
+        self.check_changes().map_err(|error| self.failed(error))?;
         let id = match self.with_current(|current| current.record.id) {
             // What has changed is saved when the response leaves.
             Some(id) => id,
@@ -77,7 +79,8 @@ impl SessionStore for RequestSession {
         Ok(Some(record))
     }
 
-    /// Ends the session, if it is still the one that the `Session` knows.
+    /// Ends the session, if it is still the one that the `Session` knows, and if the request may log
+    /// out.
     async fn delete(&self, id: &Id) -> Result<()> {
         let known = self.with_current(|current| Id::from(current.record.id) == *id);
         if known == Some(true) {
@@ -97,6 +100,13 @@ impl RequestSession {
         Error::Backend(text)
     }
 
+    fn check_changes(&self) -> std::result::Result<(), AuthError> {
+        if self.refuses_changes() {
+            return Err(cross_site());
+        }
+        Ok(())
+    }
+
     async fn store_changes(&self, data: &HashMap<String, Value>) -> Result<()> {
         let stored = self.try_store_changes(data).await;
         stored.map_err(|error| self.failed(error))
@@ -107,6 +117,7 @@ impl RequestSession {
         &self,
         data: &HashMap<String, Value>,
     ) -> std::result::Result<(), AuthError> {
+        self.check_changes()?;
         let Some(current) = self.current() else {
             return Err(session_ended());
         };

@@ -23,7 +23,7 @@ use crate::{SessionLimits, SessionScheme, Sessions};
 /// | [`public_origin`](Self::public_origin), [`trusted_origin`](Self::trusted_origin) | none: requests are compared with the host that they ask |
 /// | [`allow_missing_origin`](Self::allow_missing_origin) | off |
 /// | [`keep_on_login`](Self::keep_on_login) | nothing |
-/// | [`max_sessions`](Self::max_sessions) | no cap |
+/// | [`max_sessions`](Self::max_sessions) | 100, the oldest are ended |
 /// | [`on_conflict`](Self::on_conflict) | [`ConflictPolicy::Agree`] |
 /// | [`events`](Self::events) | `tracing`, if that feature is on |
 /// | [`clock`](Self::clock) | the system's |
@@ -63,7 +63,7 @@ impl SessionLayerBuilder {
             trusted_origins: Vec::new(),
             allow_missing_origin: false,
             keep_on_login: Vec::new(),
-            cap: None,
+            cap: Some(SessionCap::new(100, WhenFull::EvictOldest)),
             policy: ConflictPolicy::default(),
             events: Events::default(),
             clock: SharedClock::system(),
@@ -121,7 +121,7 @@ impl<R> SessionLayerBuilder<R> {
     }
 
     /// Accepts unsafe requests with a session that have neither `Sec-Fetch-Site` nor `Origin`, as
-    /// scripts with a cookie jar send them. Browsers send at least one of them since 2020, so what
+    /// scripts with a cookie jar send them, and logouts by GET that have none. Browsers send at least one of them since 2020, so what
     /// is given up is the protection of users of older ones.
     pub fn allow_missing_origin(mut self) -> Self {
         self.allow_missing_origin = true;
@@ -136,11 +136,14 @@ impl<R> SessionLayerBuilder<R> {
     }
 
     /// How many live sessions one user may have, and what a login does when there are so many.
+    ///
+    /// There is a default because a client that logs in again for every request, or somebody who
+    /// knows one password, would otherwise fill the store and make lists of endless length. It is
+    /// far above what people use. `NonZeroU32::MAX` means no cap: then the store is not asked to
+    /// count.
     pub fn max_sessions(mut self, max: NonZeroU32, when_full: WhenFull) -> Self {
-        self.cap = Some(SessionCap {
-            max: max.get(),
-            when_full,
-        });
+        let cap = SessionCap::new(max.get(), when_full);
+        self.cap = (max != NonZeroU32::MAX).then_some(cap);
         self
     }
 

@@ -15,7 +15,7 @@ pub use self::save::{SaveFuture, SaveSession};
 pub use self::service::SessionService;
 use crate::config::Config;
 use crate::csrf::SameOriginLayer;
-use crate::{SessionScheme, Sessions, SharedSessionBackend};
+use crate::{SessionBackend, SessionScheme, Sessions, SharedSessionBackend};
 
 /// Cookie sessions: authenticates requests by their session, and lets handlers log in and out.
 ///
@@ -27,7 +27,8 @@ use crate::{SessionScheme, Sessions, SharedSessionBackend};
 ///    through anonymous; guard routes with [`RequireAuth`](auth_layer::RequireAuth).
 /// 3. [`SaveSession`] gives the request tower-sessions' `Session`; on the way out it saves what
 ///    changed, notes that the session was used, and sets or removes the cookie. If saving fails,
-///    the response becomes a 503 and no cookie leaves.
+///    the response becomes a 503. Only the cookie of a session that the handler has begun, which is
+///    stored, leaves with it; nobody else knows its secret, and the session before it has ended.
 ///
 /// Responses to requests with a session get `Cache-Control: no-store`, unless the handler said
 /// `private` or `no-store` itself, and `Vary: Cookie`.
@@ -52,15 +53,17 @@ pub struct SessionLayer<R = Problem> {
 impl SessionLayer {
     /// A layer with all defaults; see [`SessionLayerBuilder`] for what they are.
     #[expect(clippy::missing_panics_doc, reason = "the defaults are tested")]
-    pub fn new(backend: impl Into<SharedSessionBackend>) -> Self {
+    pub fn new(backend: impl SessionBackend) -> Self {
         Self::builder(backend)
             .build()
             .expect("the defaults are a working configuration")
     }
 
     /// Starts a layer with options of your own.
-    pub fn builder(backend: impl Into<SharedSessionBackend>) -> SessionLayerBuilder {
-        SessionLayerBuilder::new(backend.into())
+    ///
+    /// To keep the backend, pass an `Arc` of it or a [`SharedSessionBackend`].
+    pub fn builder(backend: impl SessionBackend) -> SessionLayerBuilder {
+        SessionLayerBuilder::new(SharedSessionBackend::new(backend))
     }
 }
 

@@ -13,6 +13,10 @@ use crate::handle::SessionHandle;
 
 /// Gives the request tower-sessions' `Session` and saves it on the way out; see
 /// [`SessionLayer`](super::SessionLayer).
+///
+/// The response waits until the backend has answered, also for the note that the session was used.
+/// This crate has no timers: a backend that can hang sets a deadline of its own, or a timeout layer
+/// stands around the [`SessionLayer`](super::SessionLayer).
 #[derive(Clone)]
 pub struct SaveSession<S, R> {
     inner: S,
@@ -129,11 +133,13 @@ where
                 StateProj::Save { future, res } => {
                     let saved = ready!(future.as_mut().poll(cx));
                     let res = res.take().expect("polled after completion");
-                    if let Err(error) = saved {
-                        // Dropped with everything that was to leave with it.
-                        return Poll::Ready(Ok(refusal_response(this.refusal, error)));
+                    match saved {
+                        Ok(()) => res,
+                        // The response is dropped with everything that was to leave with it, but
+                        // for the cookie: it names a session that is stored, and the one before it
+                        // has ended.
+                        Err(error) => refusal_response(this.refusal, error),
                     }
-                    res
                 }
             };
             if let Some(handle) = this.handle.as_ref() {

@@ -1,15 +1,16 @@
 //! Sessions in this process's memory.
 
+mod places;
 mod shards;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use auth_layer::{AuthError, SecretDigest};
 
+use self::places::Places;
 use self::shards::{SessionShards, UserShards, sessions_of};
 use crate::{
     CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionCap, SessionData, SessionId,
@@ -21,12 +22,15 @@ use crate::{
 /// Sessions are spread over shards, each with a lock of its own that is held for map operations
 /// only. Expired sessions are removed as new ones come in, and all at once by
 /// [`remove_expired`](Self::remove_expired). When [`capacity`](Self::with_capacity) is reached, new
-/// sessions are refused, with 503, rather than memory filled or others' sessions ended.
+/// sessions are refused, with 503, rather than memory filled or others' sessions ended. A quarter of
+/// it is kept for logged-in sessions: anybody can make anonymous ones, and must not lock users out
+/// with them.
+///
+/// To keep it beside the layer, pass an `Arc` of it.
 pub struct MemorySessionBackend {
     sessions: SessionShards,
     users: UserShards,
-    capacity: usize,
-    count: AtomicUsize,
+    places: Places,
 }
 
 impl MemorySessionBackend {
@@ -42,14 +46,13 @@ impl MemorySessionBackend {
         Self {
             sessions: SessionShards::new(),
             users: UserShards::new(),
-            capacity,
-            count: AtomicUsize::new(0),
+            places: Places::new(capacity),
         }
     }
 
     /// How many sessions are kept, those that have expired but were not yet removed included.
     pub fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.places.taken()
     }
 
     /// Whether no sessions are kept.
@@ -71,8 +74,8 @@ impl MemorySessionBackend {
 
     /// Takes sessions that are no longer in their shards out of the count and the index.
     fn forget(&self, removed: &[SessionRecord]) {
-        self.count.fetch_sub(removed.len(), Ordering::Relaxed);
         for record in removed {
+            self.places.release(record.login.is_some());
             if let Some(user) = record.user() {
                 self.users.lock(&[user]).remove(&user, &record.id);
             }
@@ -80,56 +83,57 @@ impl MemorySessionBackend {
     }
 
     /// Makes room for one more session in the whole backend.
-    fn reserve(&self, secret: &SecretDigest, now: SystemTime) -> Result<(), AuthError> {
+    fn reserve(
+        &self,
+        secret: &SecretDigest,
+        now: SystemTime,
+        login: bool,
+    ) -> Result<(), AuthError> {
         self.sessions
             .if_sweep_due(secret, now, |shard| self.sweep(shard, now));
-        let take = || {
-            self.count
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-                    (count < self.capacity).then_some(count + 1)
-                })
-        };
-        if take().is_err() {
-            self.sweep(SessionShards::index(secret), now);
-            if take().is_err() {
-                return Err(AuthError::unavailable("session_memory_full"));
-            }
+        if self.places.take(login) {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn release(&self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        if self.places.may_sweep(now) {
+            self.remove_expired(now);
+        }
+        if self.places.take(login) {
+            return Ok(());
+        }
+        Err(AuthError::unavailable("session_memory_full"))
     }
 }
 
 impl SessionBackend for MemorySessionBackend {
     async fn create(&self, session: NewSession) -> Result<CreateOutcome, AuthError> {
         let now = session.record.last_seen_at;
-        self.reserve(&session.secret, now)?;
-        let Some(user) = session.record.user() else {
+        let user = session.record.user();
+        self.reserve(&session.secret, now, user.is_some())?;
+        let Some(user) = user else {
             return Ok(if self.sessions.insert(&session.secret, session.record) {
                 CreateOutcome::Created {
                     evicted: Vec::new(),
                 }
             } else {
-                self.release();
+                self.places.release(false);
                 CreateOutcome::Collided
             });
         };
 
         // The lock on the user makes counting and storing one step.
         let mut index = self.users.lock(&[user]);
-        let others = sessions_of(&self.sessions, &index, &user, now);
-        let Some(evicted) = over_cap(session.cap, &others) else {
-            self.release();
+        let id = session.record.id;
+        if index.has(&user, &id) {
+            self.places.release(true);
+            return Ok(CreateOutcome::Collided);
+        }
+        let others = |user| sessions_of(&self.sessions, &index, user, now);
+        let Some(evicted) = over_cap(session.cap, || others(&user)) else {
+            self.places.release(true);
             return Ok(CreateOutcome::Full);
         };
-        let id = session.record.id;
-        if others.iter().any(|other| other.id == id)
-            || !self.sessions.insert(&session.secret, session.record)
-        {
-            self.release();
+        if !self.sessions.insert(&session.secret, session.record) {
+            self.places.release(true);
             return Ok(CreateOutcome::Collided);
         }
         index.add(&user, id, session.secret);
@@ -188,12 +192,16 @@ impl SessionBackend for MemorySessionBackend {
 
         let mut evicted = Vec::new();
         if let Some(user) = new_user {
-            let mut others = sessions_of(&self.sessions, &index, &user, now);
-            others.retain(|other| other.id != replaced.id);
-            if others.iter().any(|other| other.id == new.record.id) {
+            // A refreshed session keeps its id.
+            if new.record.id != replaced.id && index.has(&user, &new.record.id) {
                 return Ok(RotateOutcome::Collided);
             }
-            match over_cap(new.cap, &others) {
+            let others = || {
+                let mut others = sessions_of(&self.sessions, &index, &user, now);
+                others.retain(|other| other.id != replaced.id);
+                others
+            };
+            match over_cap(new.cap, others) {
                 Some(ids) => evicted = ids,
                 None => return Ok(RotateOutcome::Full),
             }
@@ -203,6 +211,8 @@ impl SessionBackend for MemorySessionBackend {
         if !matches!(outcome, RotateOutcome::Rotated { .. }) {
             return Ok(outcome);
         }
+        self.places
+            .change(replaced.login.is_some(), new_user.is_some());
         if let Some(user) = old_user {
             index.remove(&user, &replaced.id);
         }
@@ -260,7 +270,7 @@ impl MemorySessionBackend {
                 continue;
             };
             if self.sessions.remove(&secret).is_some() {
-                self.count.fetch_sub(1, Ordering::Relaxed);
+                self.places.release(true);
                 ended.push(*id);
             }
         }
@@ -268,11 +278,16 @@ impl MemorySessionBackend {
     }
 }
 
-/// The sessions to end so that the cap holds with one more; `None` if it refuses.
-fn over_cap(cap: Option<SessionCap>, others: &[SessionRecord]) -> Option<Vec<SessionId>> {
+/// The sessions to end so that the cap holds with one more; `None` if it refuses. Looks at the
+/// others only if there is a cap.
+fn over_cap(
+    cap: Option<SessionCap>,
+    others: impl FnOnce() -> Vec<SessionRecord>,
+) -> Option<Vec<SessionId>> {
     let Some(cap) = cap else {
         return Some(Vec::new());
     };
+    let others = others();
     let room = usize::try_from(cap.max).unwrap_or(usize::MAX).max(1) - 1;
     let excess = others.len().saturating_sub(room);
     if excess == 0 {
@@ -298,7 +313,7 @@ impl fmt::Debug for MemorySessionBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemorySessionBackend")
             .field("len", &self.len())
-            .field("capacity", &self.capacity)
+            .field("capacity", &self.places.capacity())
             .finish_non_exhaustive()
     }
 }

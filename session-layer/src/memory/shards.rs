@@ -160,7 +160,7 @@ pub(super) struct UserShards {
     shards: Box<[Mutex<UserShard>]>,
 }
 
-type UserShard = HashMap<UserKey, Vec<(SessionId, SecretDigest)>>;
+type UserShard = HashMap<UserKey, HashMap<SessionId, SecretDigest>>;
 
 impl UserShards {
     const COUNT: usize = 64;
@@ -201,29 +201,33 @@ impl LockedUsers<'_> {
         found.map(|(_, shard)| &mut **shard)
     }
 
-    fn entries(&self, user: &UserKey) -> &[(SessionId, SecretDigest)] {
+    fn entries(&self, user: &UserKey) -> Option<&HashMap<SessionId, SecretDigest>> {
         let index = UserShards::index(user);
         let found = self.shards.iter().find(|(own, _)| *own == index);
-        found
-            .and_then(|(_, shard)| shard.get(user))
-            .map_or(&[], Vec::as_slice)
+        found.and_then(|(_, shard)| shard.get(user))
+    }
+
+    /// Whether the user has a session of this id, live or not.
+    pub(super) fn has(&self, user: &UserKey, id: &SessionId) -> bool {
+        self.entries(user)
+            .is_some_and(|entries| entries.contains_key(id))
     }
 
     pub(super) fn ids(&self, user: &UserKey) -> Vec<SessionId> {
-        self.entries(user).iter().map(|(id, _)| *id).collect()
+        let entries = self.entries(user).into_iter();
+        entries.flat_map(HashMap::keys).copied().collect()
     }
 
     pub(super) fn add(&mut self, user: &UserKey, id: SessionId, secret: SecretDigest) {
         if let Some(shard) = self.shard(user) {
-            shard.entry(*user).or_default().push((id, secret));
+            shard.entry(*user).or_default().insert(id, secret);
         }
     }
 
     pub(super) fn remove(&mut self, user: &UserKey, id: &SessionId) -> Option<SecretDigest> {
         let shard = self.shard(user)?;
         let entries = shard.get_mut(user)?;
-        let position = entries.iter().position(|(own, _)| own == id)?;
-        let (_, secret) = entries.swap_remove(position);
+        let secret = entries.remove(id)?;
         if entries.is_empty() {
             shard.remove(user);
         }
@@ -238,9 +242,10 @@ pub(super) fn sessions_of(
     user: &UserKey,
     now: SystemTime,
 ) -> Vec<SessionRecord> {
-    let entries = index.entries(user).iter();
+    let entries = index.entries(user).into_iter();
     entries
-        .filter_map(|(_, secret)| sessions.get(secret))
+        .flat_map(HashMap::values)
+        .filter_map(|secret| sessions.get(secret))
         .filter(|record| record.is_live(now))
         .collect()
 }

@@ -20,18 +20,11 @@ fn session(n: u32, user: Option<&str>, now: u64) -> NewSession {
     let id = SessionId::from_bytes(u128::from(n).to_be_bytes());
     let mut record = SessionRecord::new(id, at(now), LIMITS);
     record.login = user.map(|user| Identity::new("session", user));
-    NewSession {
-        secret: digest(n),
-        record,
-        cap: None,
-    }
+    NewSession::new(digest(n), record)
 }
 
 fn capped(n: u32, max: u32, when_full: WhenFull) -> NewSession {
-    NewSession {
-        cap: Some(SessionCap { max, when_full }),
-        ..session(n, Some("alice"), u64::from(n))
-    }
+    session(n, Some("alice"), u64::from(n)).with_cap(SessionCap::new(max, when_full))
 }
 
 fn alice() -> UserKey {
@@ -224,6 +217,90 @@ async fn expired_sessions_give_their_memory_back() {
     assert!(users.ids(&UserKey::new(None, None, "bob")).is_empty());
 }
 
+#[tokio::test]
+async fn a_full_backend_searches_everything_but_not_at_will() {
+    let backend = MemorySessionBackend::with_capacity(100);
+    for n in 0..100 {
+        let _ = backend.create(session(n, Some("alice"), 0)).await.unwrap();
+    }
+    // Each lies in a shard that is not searched otherwise, as the first of it comes in.
+    for n in 100..164 {
+        backend.sessions.sweep(n % SessionShards::COUNT, at(9));
+    }
+    let outcome = backend.create(session(1_000, Some("bob"), 10)).await;
+    assert!(matches!(outcome.unwrap(), CreateOutcome::Created { .. }));
+    assert_eq!(backend.len(), 1);
+
+    for n in 1_001..1_100 {
+        let _ = backend.create(session(n, Some("bob"), 5)).await.unwrap();
+    }
+    for (now, expected) in [(14, false), (15, true)] {
+        // Searched at 10; what was made at 5 is over at 15.
+        let outcome = backend.create(session(2_000, Some("bob"), now)).await;
+        assert_eq!(outcome.is_ok(), expected, "{now}");
+    }
+    assert_eq!(backend.len(), 2);
+    // Full again, and searched a moment ago.
+    for n in 3_000..3_098 {
+        let _ = backend.create(session(n, Some("bob"), 7)).await.unwrap();
+    }
+    for (now, expected) in [(19, false), (20, true)] {
+        let outcome = backend.create(session(4_000, Some("bob"), now)).await;
+        assert_eq!(outcome.is_ok(), expected, "{now}");
+    }
+}
+
+#[tokio::test]
+async fn anonymous_sessions_lock_no_login_out() {
+    let backend = MemorySessionBackend::with_capacity(100);
+    for n in 0..75 {
+        let _ = backend.create(session(n, None, 0)).await.unwrap();
+    }
+    let error = backend.create(session(75, None, 0)).await.unwrap_err();
+    assert_eq!(error.reason(), "session_memory_full");
+    for n in 100..125 {
+        let _ = backend.create(session(n, Some("alice"), 0)).await.unwrap();
+    }
+    let error = backend.create(session(200, Some("alice"), 0)).await;
+    assert_eq!(error.unwrap_err().reason(), "session_memory_full");
+
+    // A login in the place of an anonymous session makes room for one of those, once another ends.
+    let new = session(201, Some("alice"), 1);
+    let outcome = backend.rotate(&digest(0), None, new).await.unwrap();
+    assert!(matches!(outcome, RotateOutcome::Rotated { .. }));
+    assert!(backend.delete(&digest(100)).await.unwrap());
+    let _ = backend.create(session(75, None, 0)).await.unwrap();
+    assert!(backend.create(session(76, None, 0)).await.is_err());
+    for n in 1..=75 {
+        assert!(backend.delete(&digest(n)).await.unwrap());
+    }
+    assert_eq!(backend.len(), 25);
+    for n in 1..=75 {
+        let _ = backend.create(session(n, None, 0)).await.unwrap();
+    }
+}
+
+#[test]
+fn without_a_cap_nobodys_sessions_are_looked_at() {
+    let evicted = over_cap(None, || panic!("looked at"));
+    assert_eq!(evicted, Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn ses_04_a_rotation_may_keep_the_id() {
+    let backend = MemorySessionBackend::new();
+    let _ = backend.create(session(1, Some("alice"), 0)).await.unwrap();
+    let mut new = session(1, Some("alice"), 1);
+    new.secret = digest(2);
+    let outcome = backend.rotate(&digest(1), None, new).await.unwrap();
+    assert!(matches!(outcome, RotateOutcome::Rotated { .. }));
+    assert_eq!(ids(&backend).await, [1]);
+    let id = session(1, None, 0).record.id;
+    assert!(backend.delete_by_id(&alice(), &id).await.unwrap());
+    assert!(backend.find(&digest(2)).await.unwrap().is_none());
+    assert!(backend.is_empty());
+}
+
 /// Runs `task` for many numbers at once, on several threads.
 async fn race<T: Send + 'static, F>(count: u32, task: impl Fn(u32) -> F) -> Vec<T>
 where
@@ -257,10 +334,7 @@ async fn ses_19_parallel_logins_hold_the_cap() {
         let stored = race(50, |n| {
             let backend = Arc::clone(&backend);
             async move {
-                let new = NewSession {
-                    cap: Some(SessionCap { max: 3, when_full }),
-                    ..session(n, Some("alice"), 1)
-                };
+                let new = session(n, Some("alice"), 1).with_cap(SessionCap::new(3, when_full));
                 if n % 2 == 0 {
                     let outcome = backend.rotate(&digest(1_000 + n), None, new).await;
                     matches!(outcome.unwrap(), RotateOutcome::Rotated { .. })

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_layer::{
-    AuthError, Events, Factor, FactorKind, Identity, Problem, SecretDigest, SharedClock,
-    refusal_response,
+    AuthError, Events, Factor, FactorKind, Identity, Problem, Requirement, SecretDigest,
+    SharedClock, refusal_response,
 };
 use bytes::Bytes;
 use cookie::time::Duration as CookieDuration;
@@ -203,11 +203,19 @@ async fn handle(req: &Request<()>) -> Result<Response<Bytes>, AuthError> {
             assert_eq!(session.identity().unwrap().subject(), identity.subject());
             format!("{before:?}")
         }
+        (Method::POST, "/login-then-set") => {
+            session.log_in(user(query)).await?;
+            data.insert("k", 1).await.unwrap();
+            wait.await;
+            String::new()
+        }
         (Method::POST, "/refresh") => {
             data.insert("unsaved", 1).await.unwrap();
+            wait.await;
             session.refresh(user(query)).await?.subject().to_owned()
         }
         (Method::POST | Method::GET, "/logout") => {
+            wait.await;
             session.log_out().await?;
             assert!(session.identity().is_none() && session.id().is_none());
             String::new()
@@ -216,6 +224,22 @@ async fn handle(req: &Request<()>) -> Result<Response<Bytes>, AuthError> {
             session.log_out().await?;
             data.insert("flash", "bye").await.unwrap();
             String::new()
+        }
+        (_, "/save-then-logout") => {
+            data.insert(key, value).await.unwrap();
+            wait.await;
+            let saved = data.save().await.is_ok();
+            session.log_out().await?;
+            saved.to_string()
+        }
+        (_, "/flush-quietly") => {
+            wait.await;
+            data.flush().await.is_ok().to_string()
+        }
+        (_, "/delete-quietly") => data.delete().await.is_ok().to_string(),
+        (_, "/cycle-quietly") => {
+            data.insert("k", "cycled").await.unwrap();
+            data.cycle_id().await.is_ok().to_string()
         }
         (_, "/flush") => {
             data.flush()
@@ -276,9 +300,18 @@ async fn handle(req: &Request<()>) -> Result<Response<Bytes>, AuthError> {
             lines.join("\n")
         }
         (Method::DELETE, "/sessions") if query.is_empty() => {
+            wait.await;
             session.revoke_others().await?.to_string()
         }
         (Method::DELETE, "/sessions") => session.revoke(query).await?.to_string(),
+        (_, "/fresh") => {
+            let fresh = Requirement::max_age(Duration::from_secs(60));
+            fresh.check(identity.unwrap(), at(50)).is_ok().to_string()
+        }
+        (_, "/sensitive") => {
+            let mut cookies = req.headers().get_all(COOKIE).iter();
+            cookies.all(http::HeaderValue::is_sensitive).to_string()
+        }
         (_, "/details") => format!(
             "{:?} {:?} {:?} {:?} {:?}",
             identity.unwrap(),
@@ -295,9 +328,16 @@ async fn handle(req: &Request<()>) -> Result<Response<Bytes>, AuthError> {
     Ok(res)
 }
 
-/// `name` or `name+` (with a second factor).
+/// `name`, `name+` (with a second factor), `name-` (with nothing proved), or `name*` (by a key).
 pub fn user(name: &str) -> Identity {
-    let name_only = name.trim_end_matches('+');
+    let name_only = name.trim_end_matches(['+', '-', '*']);
+    if name.ends_with('-') {
+        return Identity::new("password", name_only);
+    }
+    if name.ends_with('*') {
+        let key = Identity::builder("api-key", name_only);
+        return key.key_id("key-1").auth_time(at(0)).build();
+    }
     let mut identity = Identity::builder("password", name_only)
         .role("admin")
         .scopes("reports:read".parse().unwrap())
@@ -317,9 +357,29 @@ pub struct TestBackend {
     pub lies: AtomicBool,
     pub writes: AtomicUsize,
     pub finds: AtomicUsize,
+    /// Where the next call stops: "before" or "after" the verb of this name.
+    pub stop: Mutex<Option<(&'static str, &'static str, Gate)>>,
 }
 
 impl TestBackend {
+    /// The next call of `verb` stops before or after it has done its work.
+    pub fn stop(&self, when: &'static str, verb: &'static str) -> Gate {
+        let gate = Gate::default();
+        *self.stop.lock().unwrap() = Some((when, verb, gate.clone()));
+        gate
+    }
+
+    async fn pass(&self, when: &str, verb: &str) {
+        let gate = {
+            let mut stop = self.stop.lock().unwrap();
+            stop.take_if(|(at, name, _)| *at == when && *name == verb)
+        };
+        if let Some((_, _, gate)) = gate {
+            gate.entered.notify_one();
+            gate.go_on.notified().await;
+        }
+    }
+
     fn new() -> Self {
         Self {
             memory: MemorySessionBackend::new(),
@@ -327,6 +387,7 @@ impl TestBackend {
             lies: AtomicBool::new(false),
             writes: AtomicUsize::new(0),
             finds: AtomicUsize::new(0),
+            stop: Mutex::default(),
         }
     }
 
@@ -357,18 +418,27 @@ pub struct Backend(pub Arc<TestBackend>);
 impl SessionBackend for Backend {
     async fn create(&self, session: NewSession) -> Result<CreateOutcome, AuthError> {
         self.0.write()?;
-        self.0.memory.create(session).await
+        self.0.pass("before", "create").await;
+        let outcome = self.0.memory.create(session).await;
+        self.0.pass("after", "create").await;
+        outcome
     }
 
     async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {
         self.0.finds.fetch_add(1, Ordering::SeqCst);
         self.0.check()?;
-        self.0.memory.find(secret).await
+        self.0.pass("before", "find").await;
+        let outcome = self.0.memory.find(secret).await;
+        self.0.pass("after", "find").await;
+        outcome
     }
 
     async fn touch(&self, secret: &SecretDigest, touch: Touch) -> Result<bool, AuthError> {
         self.0.write()?;
-        self.0.memory.touch(secret, touch).await
+        self.0.pass("before", "touch").await;
+        let outcome = self.0.memory.touch(secret, touch).await;
+        self.0.pass("after", "touch").await;
+        outcome
     }
 
     async fn update(
@@ -378,7 +448,10 @@ impl SessionBackend for Backend {
         data: SessionData,
     ) -> Result<UpdateOutcome, AuthError> {
         self.0.write()?;
-        self.0.memory.update(secret, version, data).await
+        self.0.pass("before", "update").await;
+        let outcome = self.0.memory.update(secret, version, data).await;
+        self.0.pass("after", "update").await;
+        outcome
     }
 
     async fn rotate(
@@ -388,22 +461,34 @@ impl SessionBackend for Backend {
         new: NewSession,
     ) -> Result<RotateOutcome, AuthError> {
         self.0.write()?;
-        self.0.memory.rotate(old, version, new).await
+        self.0.pass("before", "rotate").await;
+        let outcome = self.0.memory.rotate(old, version, new).await;
+        self.0.pass("after", "rotate").await;
+        outcome
     }
 
     async fn delete(&self, secret: &SecretDigest) -> Result<bool, AuthError> {
         self.0.write()?;
-        self.0.memory.delete(secret).await
+        self.0.pass("before", "delete").await;
+        let outcome = self.0.memory.delete(secret).await;
+        self.0.pass("after", "delete").await;
+        outcome
     }
 
     async fn list(&self, user: &UserKey) -> Result<Vec<SessionRecord>, AuthError> {
         self.0.check()?;
-        self.0.memory.list(user).await
+        self.0.pass("before", "list").await;
+        let outcome = self.0.memory.list(user).await;
+        self.0.pass("after", "list").await;
+        outcome
     }
 
     async fn delete_by_id(&self, user: &UserKey, id: &SessionId) -> Result<bool, AuthError> {
         self.0.write()?;
-        self.0.memory.delete_by_id(user, id).await
+        self.0.pass("before", "delete_by_id").await;
+        let outcome = self.0.memory.delete_by_id(user, id).await;
+        self.0.pass("after", "delete_by_id").await;
+        outcome
     }
 
     async fn delete_all(
@@ -412,6 +497,9 @@ impl SessionBackend for Backend {
         except: Option<&SessionId>,
     ) -> Result<Vec<SessionId>, AuthError> {
         self.0.write()?;
-        self.0.memory.delete_all(user, except).await
+        self.0.pass("before", "delete_all").await;
+        let outcome = self.0.memory.delete_all(user, except).await;
+        self.0.pass("after", "delete_all").await;
+        outcome
     }
 }

@@ -77,7 +77,7 @@ impl Naive {
         new: &NewSession,
         replaced: Option<&SecretDigest>,
     ) -> Option<Vec<SessionId>> {
-        let Some(SessionCap { max, when_full }) = new.cap else {
+        let Some(SessionCap { max, when_full, .. }) = new.cap else {
             return Some(Vec::new());
         };
         let now = new.record.last_seen_at;

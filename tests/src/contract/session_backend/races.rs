@@ -27,6 +27,7 @@ pub(super) async fn check_all<S: SessionBackend>(trial: &Trial<S>) {
         no_half_of_a_rotation_is_seen(trial).await;
         each_session_ends_once(trial).await;
         a_logout_everywhere_ends_what_is_rotated(trial).await;
+        what_is_refreshed_ends_by_its_id(trial).await;
         for when_full in [WhenFull::Refuse, WhenFull::EvictOldest] {
             parallel_logins_hold_the_cap(trial, when_full).await;
         }
@@ -221,6 +222,38 @@ async fn a_logout_everywhere_ends_what_is_rotated<S: SessionBackend>(trial: &Tri
         DEAD,
         left == 0,
         "{left} sessions have outlived delete_all by a rotation"
+    );
+}
+
+/// A refreshed session keeps its id. Whichever comes first, the end by the id or the refresh, nothing
+/// is left.
+async fn what_is_refreshed_ends_by_its_id<S: SessionBackend>(trial: &Trial<S>) {
+    let user = trial.user();
+    let old = trial.created(Some(&user)).await;
+    let mut new = trial.session(Some(&user), 1);
+    new.record.id = old.record.id;
+    let (refresh, end) = (trial.clone(), trial.clone());
+    let (secret, id, key) = (old.secret, old.record.id, UserKey::from(&user));
+    let refreshed = new.clone();
+    let tasks: [Task<bool>; 2] = [
+        Box::pin(async move {
+            let outcome = answer(refresh.store.rotate(&secret, None, refreshed).await);
+            check!(
+                DEAD,
+                matches!(outcome, RotateOutcome::Rotated { .. } | RotateOutcome::Gone),
+                "{outcome:?} for a rotation that keeps the id"
+            );
+            true
+        }),
+        Box::pin(async move { answer(end.store.delete_by_id(&key, &id).await) }),
+    ];
+    let ended = race(tasks).await[1];
+    check!(DEAD, ended, "delete_by_id is false beside a rotation");
+    let left = trial.is_found(&old).await || trial.is_found(&new).await;
+    check!(
+        DEAD,
+        !left,
+        "a session has outlived delete_by_id by a rotation that keeps the id"
     );
 }
 

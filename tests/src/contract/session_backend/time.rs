@@ -47,10 +47,7 @@ async fn a_touch_moves_forward<S: SessionBackend>(trial: &Trial<S>) {
         (IDLE, ABSOLUTE + 1, IDLE, ABSOLUTE),
         (ABSOLUTE - 1, 2 * ABSOLUTE, ABSOLUTE - 1, ABSOLUTE),
     ] {
-        let touch = Touch {
-            seen_at: trial.at(seen),
-            expires_at: trial.at(expires),
-        };
+        let touch = Touch::new(trial.at(seen), trial.at(expires));
         let touched = answer(trial.store.touch(&session.secret, touch).await);
         check!(TIME, touched, "false for a live session, seen at {seen}");
         let stored = trial.stored(&session).await;

@@ -58,11 +58,7 @@ impl<S: SessionBackend> Trial<S> {
         });
         record.device = Device::new(Some("Browser/1.0"), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         record.data = data("first");
-        NewSession {
-            secret: SecretDigest::from_bytes(random()),
-            record,
-            cap: None,
-        }
+        NewSession::new(SecretDigest::from_bytes(random()), record)
     }
 
     /// The same, for a user who may have at most `max`.
@@ -73,10 +69,8 @@ impl<S: SessionBackend> Trial<S> {
         max: u32,
         when_full: WhenFull,
     ) -> NewSession {
-        NewSession {
-            cap: Some(SessionCap { max, when_full }),
-            ..self.session(Some(user), seconds)
-        }
+        let session = self.session(Some(user), seconds);
+        session.with_cap(SessionCap::new(max, when_full))
     }
 
     /// Stores a session where nothing is in its way.
@@ -130,10 +124,7 @@ impl<S: SessionBackend> Trial<S> {
 
     /// A touch that gives a session the whole idle time again.
     pub(super) fn touch(&self, seconds: u64) -> Touch {
-        Touch {
-            seen_at: self.at(seconds),
-            expires_at: self.at(seconds + IDLE),
-        }
+        Touch::new(self.at(seconds), self.at(seconds + IDLE))
     }
 }
 
