@@ -3,7 +3,7 @@
 # close to call in nanoseconds.
 #
 #   cargo build -p bench --release
-#   bench/instructions.sh anonymous                    every row of a section
+#   bench/instructions.sh anonymous                    every row of a section (its whole name)
 #   bench/instructions.sh anonymous 'no-op layer'      one row
 #
 # BENCH names another binary to run. KEEP names a folder in which to leave callgrind's output.

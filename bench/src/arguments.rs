@@ -5,12 +5,13 @@ use std::time::Duration;
 pub(crate) const USAGE: &str = "\
 cargo run -p bench --release -- [SECTION]... [OPTION]...
 
-sections: layers, anonymous, basic, refused; all of them if none is named
+sections: layers, anonymous, connected, basic, refused-missing, refused-malformed, refused-unknown;
+the beginning of a name is enough; all of them if none is named
 
   --quick              a third of a second for each table: shows that it runs, the times say little
   --seconds <SECONDS>  for each table; default 5
   --list               print the names of the rows
-  --alone <ROW>        serve with this row of the sections named, measure nothing; for a profiler
+  --alone <ROW>        serve with this row of the section named, measure nothing; for a profiler
   --requests <COUNT>   how many requests `--alone` serves; default 100000
 ";
 
@@ -58,6 +59,10 @@ impl Arguments {
     }
 
     pub(crate) fn selects(&self, section: &str) -> bool {
-        self.sections.is_empty() || self.sections.iter().any(|name| name == section)
+        self.sections.is_empty()
+            || self
+                .sections
+                .iter()
+                .any(|name| section.starts_with(name.as_str()))
     }
 }

@@ -31,7 +31,11 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
-    let known = |name: &String| SECTIONS.iter().any(|(section, _)| section == name);
+    let known = |name: &String| {
+        SECTIONS
+            .iter()
+            .any(|(section, _)| section.starts_with(name.as_str()))
+    };
     if !arguments.sections.iter().all(known) {
         return Err(USAGE.to_owned());
     }
@@ -41,7 +45,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     let mut sections: Vec<Section> = SECTIONS
         .iter()
         .filter(|(name, _)| arguments.selects(name))
-        .flat_map(|(_, sections)| sections())
+        .map(|(_, section)| section())
         .collect();
 
     if arguments.list {

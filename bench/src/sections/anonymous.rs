@@ -21,11 +21,12 @@ pub(crate) const TUPLE: &str = "three schemes, a tuple in one `AuthLayer`";
 pub(crate) const STACK: &str = "three schemes, three layers in one `ServiceBuilder`";
 pub(crate) const THREE: &str = "three schemes, three `Router::layer`";
 
-pub(super) fn sections() -> Vec<Section> {
-    vec![
-        section("Anonymous", || request(None)),
-        section("Anonymous, with `ConnectInfo`", from_an_address),
-    ]
+pub(super) fn section() -> Section {
+    anonymous("Anonymous", || request(None))
+}
+
+pub(super) fn connected() -> Section {
+    anonymous("Anonymous, with `ConnectInfo`", from_an_address)
 }
 
 /// As `Router::into_make_service_with_connect_info` hands it to the router.
@@ -36,7 +37,7 @@ fn from_an_address() -> Request<Body> {
     request
 }
 
-fn section(title: &'static str, request: MakeRequest) -> Section {
+fn anonymous(title: &'static str, request: MakeRequest) -> Section {
     let bare = || Router::new().route("/me", get(|| async { "hello" }));
     let optional =
         |identity: Option<Identity>| async move { if identity.is_none() { "hello" } else { "" } };

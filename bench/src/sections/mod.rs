@@ -10,14 +10,15 @@ use axum::http::Request;
 
 use crate::harness::Section;
 
-type Named = (&'static str, fn() -> Vec<Section>);
-
 /// The names on the command line, and what they measure.
-pub(crate) const SECTIONS: &[Named] = &[
-    ("layers", || vec![layers::section()]),
-    ("anonymous", anonymous::sections),
-    ("basic", || vec![basic::section()]),
-    ("refused", refused::sections),
+pub(crate) const SECTIONS: &[(&str, fn() -> Section)] = &[
+    ("layers", layers::section),
+    ("anonymous", anonymous::section),
+    ("connected", anonymous::connected),
+    ("basic", basic::section),
+    ("refused-missing", refused::missing),
+    ("refused-malformed", refused::malformed),
+    ("refused-unknown", refused::unknown),
 ];
 
 /// A request with the headers that most clients send: looking a header up costs more the fuller the

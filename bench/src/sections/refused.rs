@@ -13,23 +13,29 @@ use crate::harness::{Contender, MakeRequest, Section};
 use crate::no_op::NoOp;
 use crate::ours;
 
-pub(super) fn sections() -> Vec<Section> {
-    vec![
-        section("Refused: nothing sent", || request(None), Refusal::Missing),
-        section(
-            "Refused: Basic that is not base64",
-            || request(Some("Basic ####")),
-            Refusal::Invalid,
-        ),
-        section(
-            "Refused: a scheme that nobody knows",
-            || request(Some("Bearer ZXJpbjpHYTJmLTZqVXY")),
-            Refusal::Missing,
-        ),
-    ]
+pub(super) fn missing() -> Section {
+    refused("Refused: nothing sent", || request(None), Refusal::Missing)
 }
 
-fn section(title: &'static str, request: MakeRequest, refusal: Refusal) -> Section {
+pub(super) fn malformed() -> Section {
+    let request = || request(Some("Basic ####"));
+    refused(
+        "Refused: Basic that is not base64",
+        request,
+        Refusal::Invalid,
+    )
+}
+
+pub(super) fn unknown() -> Section {
+    let request = || request(Some("Bearer ZXJpbjpHYTJmLTZqVXY"));
+    refused(
+        "Refused: a scheme that nobody knows",
+        request,
+        Refusal::Missing,
+    )
+}
+
+fn refused(title: &'static str, request: MakeRequest, refusal: Refusal) -> Section {
     let bare = || Router::new().route("/me", get(move || async move { refusal }));
     let secret = || Router::new().route("/me", get(|| async { "secret" }));
     let extractor = Router::new().route("/me", get(|_: Identity| async { "secret" }));
