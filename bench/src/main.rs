@@ -75,7 +75,7 @@ fn measure(
     for section in sections {
         let rows = section.measure(runtime, arguments.time)?;
         harness::print(section.title, &rows);
-        all.extend(rows);
+        all.push((section.title, rows));
     }
     if targets::print(&all) {
         Ok(())

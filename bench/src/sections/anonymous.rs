@@ -15,6 +15,7 @@ use crate::harness::{Contender, MakeRequest, Section};
 use crate::no_op::{Holding, NoOp};
 use crate::ours;
 
+pub(crate) const TITLE: &str = "Anonymous";
 pub(crate) const NO_OP: &str = "no-op layer";
 pub(crate) const ONE: &str = "`AuthLayer<Basic>`";
 pub(crate) const TUPLE: &str = "three schemes, a tuple in one `AuthLayer`";
@@ -22,7 +23,7 @@ pub(crate) const STACK: &str = "three schemes, three layers in one `ServiceBuild
 pub(crate) const THREE: &str = "three schemes, three `Router::layer`";
 
 pub(super) fn section() -> Section {
-    anonymous("Anonymous", || request(None))
+    anonymous(TITLE, || request(None))
 }
 
 pub(super) fn connected() -> Section {

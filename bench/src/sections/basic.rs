@@ -15,6 +15,7 @@ use crate::no_op::NoOp;
 use crate::ours;
 use crate::users::{ERIN, USERS};
 
+pub(crate) const TITLE: &str = "Basic with a good password";
 pub(crate) const OURS: &str = "`AuthLayer<Basic>`, `Identity`";
 pub(crate) const VALIDATE: &str = "by hand: `ValidateRequestHeaderLayer::custom`";
 pub(crate) const AUTHORIZE: &str = "by hand: `AsyncRequireAuthorizationLayer`";
@@ -40,7 +41,7 @@ pub(super) fn section() -> Section {
     let fixed = ValidateRequestHeaderLayer::basic(name, password);
     let tuple = (ours::basic(), ours::robots(), ours::tickets());
     Section {
-        title: "Basic with a good password",
+        title: TITLE,
         request: || request(Some(ERIN)),
         contenders: vec![
             Contender::router("bare router", bare()),

@@ -10,8 +10,10 @@ use axum::http::Request;
 
 use crate::harness::Section;
 
+type Named = (&'static str, fn() -> Section);
+
 /// The names on the command line, and what they measure.
-pub(crate) const SECTIONS: &[(&str, fn() -> Section)] = &[
+pub(crate) const SECTIONS: &[Named] = &[
     ("layers", layers::section),
     ("anonymous", anonymous::section),
     ("connected", anonymous::connected),
