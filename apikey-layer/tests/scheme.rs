@@ -196,10 +196,8 @@ async fn apk_02_apk_12_what_is_no_key_costs_no_lookup() {
     let test = KeyFormat::test("sk").unwrap().generate().unwrap();
     let other = KeyFormat::live("pk").unwrap().generate().unwrap();
     // One letter in the other case, in the id and in the secret, and all of them.
-    let in_other_case = |letters: std::ops::Range<usize>| {
-        let at = letters
-            .clone()
-            .find(|n| key.as_bytes()[*n].is_ascii_alphabetic());
+    let in_other_case = |mut letters: std::ops::Range<usize>| {
+        let at = letters.find(|n| key.as_bytes()[*n].is_ascii_alphabetic());
         let at = at.unwrap();
         let mut changed = key.as_bytes().to_vec();
         changed[at] ^= 0x20;
