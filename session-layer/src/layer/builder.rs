@@ -121,8 +121,9 @@ impl<R> SessionLayerBuilder<R> {
     }
 
     /// Accepts unsafe requests with a session that have neither `Sec-Fetch-Site` nor `Origin`, as
-    /// scripts with a cookie jar send them, and logouts by GET that have none. Browsers send at least one of them since 2020, so what
-    /// is given up is the protection of users of older ones.
+    /// scripts with a cookie jar send them, and logouts by GET without `Sec-Fetch-Site`. Browsers send
+    /// one of them with unsafe requests since 2020, and `Sec-Fetch-Site` with all of them since 2023,
+    /// so what is given up is the protection of users of older ones.
     pub fn allow_missing_origin(mut self) -> Self {
         self.allow_missing_origin = true;
         self
