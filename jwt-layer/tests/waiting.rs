@@ -103,7 +103,7 @@ async fn key_03_a_source_that_is_down_is_not_the_token_s_fault() {
 }
 
 #[tokio::test]
-async fn key_03_one_who_goes_down_while_it_is_asked_is_not_the_token_s_fault() {
+async fn key_03_a_source_that_goes_down_while_it_is_asked_is_503() {
     /// Says to ask, then that it cannot be asked, though asking went well.
     #[derive(Default)]
     struct Flaky(AtomicUsize);
