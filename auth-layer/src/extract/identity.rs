@@ -3,8 +3,8 @@
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
-use crate::layer::authenticated;
-use crate::{AuthError, AuthErrorKind, Identity};
+use crate::layer::{authenticated, is_visited};
+use crate::{AuthError, Identity};
 
 /// Answers 401 if nobody is logged in, and 500 if no [`AuthLayer`](crate::AuthLayer) ran.
 ///
@@ -30,10 +30,12 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for Identity {
     type Rejection = AuthError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, AuthError> {
-        match authenticated(&parts.extensions) {
-            Ok((identity, _)) => Ok(Some(identity.clone())),
-            Err(error) if error.kind() == AuthErrorKind::Missing => Ok(None),
-            Err(error) => Err(error),
+        let identity = parts.extensions.get::<Self>().cloned();
+        if identity.is_none() && !is_visited(&parts.extensions) {
+            return Err(authenticated(&parts.extensions)
+                .err()
+                .unwrap_or_else(AuthError::missing));
         }
+        Ok(identity)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -111,11 +111,11 @@ impl<R> RequireAuth<R> {
 }
 
 impl Rule {
-    fn check(&self, parts: &Parts) -> Result<(), AuthError> {
-        let (identity, now) = authenticated(&parts.extensions)?;
+    fn check(&self, extensions: &Extensions) -> Result<(), AuthError> {
+        let (identity, now) = authenticated(extensions)?;
         self.requirement
             .check(identity, now())
-            .map_err(|error| error.with_address_of(&parts.extensions))
+            .map_err(|error| error.with_address_of(extensions))
     }
 
     /// What to answer with instead of an error.
@@ -173,21 +173,22 @@ where
     }
 
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        let (parts, body) = req.into_parts();
-        let state = match self.rule.check(&parts) {
+        let state = match self.rule.check(req.extensions()) {
             Ok(()) => State::Call {
-                future: self.inner.call(Request::from_parts(parts, body)),
+                future: self.inner.call(req),
             },
-            Err(error) => State::Refuse {
-                response: Some(match self.rule.redirect(&parts, &error) {
-                    Some(location) => see_other(location, error),
-                    None => refuse(
-                        &self.refusal,
-                        error,
-                        is_grpc(&parts.method, parts.version, &parts.headers),
-                    ),
-                }),
-            },
+            Err(error) => {
+                let (parts, _) = req.into_parts();
+                State::Refuse {
+                    response: Some(match self.rule.redirect(&parts, &error) {
+                        Some(location) => see_other(location, error),
+                        None => {
+                            let grpc = is_grpc(&parts.method, parts.version, &parts.headers);
+                            refuse(&self.refusal, error, grpc)
+                        }
+                    }),
+                }
+            }
         };
         GuardFuture { state }
     }

@@ -185,8 +185,8 @@ impl<A: Scheme, R> fmt::Debug for AuthLayer<A, R> {
     }
 }
 
-/// In the extensions of a request that an [`AuthLayer`] has seen. It tells "nobody is logged in"
-/// from "the layer was forgotten".
+/// In the extensions of a request in which an [`AuthLayer`] has found nobody. It tells "nobody is
+/// logged in" from "the layer was forgotten".
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Visited;
 
@@ -195,6 +195,11 @@ pub(crate) struct Visited;
 /// are marked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AuthorizationUnclaimed;
+
+/// Whether an [`AuthLayer`] has seen the request and found nobody.
+pub(crate) fn is_visited(extensions: &Extensions) -> bool {
+    extensions.get::<Visited>().is_some()
+}
 
 /// The identity that a layer has proved, and the clock to judge it by.
 ///
@@ -211,7 +216,7 @@ pub(crate) fn authenticated(
             clock.map_or_else(SystemTime::now, SharedClock::now)
         }));
     }
-    let error = if extensions.get::<Visited>().is_some() {
+    let error = if is_visited(extensions) {
         AuthError::missing()
     } else {
         no_layer()

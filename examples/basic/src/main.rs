@@ -41,8 +41,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_env_filter(EnvFilter::from_default_env())
         .init();
 
-    let password = env::var("SCRAPE_PASSWORD")
-        .map_err(|_| "set SCRAPE_PASSWORD to a long random secret")?;
+    let password =
+        env::var("SCRAPE_PASSWORD").map_err(|_| "set SCRAPE_PASSWORD to a long random secret")?;
     let listen = env::var("LISTEN").unwrap_or("127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(listen).await?;
     println!("listening on http://{}", listener.local_addr()?);

@@ -34,7 +34,9 @@ impl Scheme for Devices {
     }
 
     fn extract(&self, parts: &Parts) -> Result<Option<Self::Credential>, AuthError> {
-        let Some(value) = parts.headers.get("x-device") else { return Ok(None) };
+        let Some(value) = parts.headers.get("x-device") else {
+            return Ok(None);
+        };
         let pair = value.to_str().ok().and_then(|value| value.split_once('.'));
         let (serial, secret) = pair.ok_or(AuthError::malformed("device_no_dot"))?;
         Ok(Some((serial.to_owned(), SecretDigest::of(secret))))
@@ -42,12 +44,19 @@ impl Scheme for Devices {
 
     fn verify(&self, (serial, sent): Self::Credential) -> Self::Future {
         let known = self.0.get(&serial) == Some(&sent);
-        ready(known.then(|| Identity::new("device", serial)).ok_or(AuthError::invalid("device")))
+        ready(
+            known
+                .then(|| Identity::new("device", serial))
+                .ok_or(AuthError::invalid("device")),
+        )
     }
 
     // `Authorization` is concealed from logs by default; this credential is elsewhere.
     fn conceal(&self, headers: &mut HeaderMap) {
-        headers.get_mut("x-device").into_iter().for_each(|value| value.set_sensitive(true));
+        headers
+            .get_mut("x-device")
+            .into_iter()
+            .for_each(|value| value.set_sensitive(true));
     }
 }
 
@@ -56,7 +65,10 @@ fn app() -> Router {
     let devices = Devices(HashMap::from([("sn-1".to_owned(), secret)]));
 
     Router::new()
-        .route("/telemetry", get(|device: Identity| async move { format!("hello {}\n", device.subject()) }))
+        .route(
+            "/telemetry",
+            get(|device: Identity| async move { format!("hello {}\n", device.subject()) }),
+        )
         .route_layer(RequireAuth::authenticated())
         .layer(AuthLayer::new(devices))
 }
