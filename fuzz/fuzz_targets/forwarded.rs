@@ -21,7 +21,12 @@ fuzz_target!(|data: &[u8]| {
         TrustedProxies::forwarded(["10.0.0.0/8"]).unwrap(),
         TrustedProxies::x_forwarded_for(["10.0.0.0/8"]).unwrap(),
     ] {
-        assert!(proxies.client_address(Some(trusted), &headers).ip().is_some());
+        assert!(
+            proxies
+                .client_address(Some(trusted), &headers)
+                .ip()
+                .is_some()
+        );
         let client = proxies.client_address(Some(stranger), &headers);
         assert_eq!(client, ClientAddress::new(stranger));
     }
