@@ -29,7 +29,7 @@ pub use self::backend::{
     Touch, UpdateOutcome, WhenFull,
 };
 pub use self::cookie::{CookiePrefix, SameSite};
-pub use self::csrf::{SameOrigin, SameOriginFuture, SameOriginLayer};
+pub use self::csrf::{SameOrigin, SameOriginLayer};
 pub use self::handle::SessionHandle;
 pub use self::id::{InvalidSessionId, SessionId};
 pub use self::layer::{SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder, SessionService};

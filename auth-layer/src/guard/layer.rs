@@ -1,18 +1,16 @@
 //! The guard as a layer.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::request::Parts;
 use http::{Extensions, Request, Response};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::login_redirect::see_other;
-use super::{LoginRedirect, Requirement};
+use super::{GuardFuture, LoginRedirect, Requirement};
 use crate::layer::authenticated;
 use crate::refusal::{Problem, RefusalBody, is_grpc, refuse};
 use crate::{AuthError, AuthErrorKind};
@@ -173,24 +171,17 @@ where
     }
 
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        let state = match self.rule.check(req.extensions()) {
-            Ok(()) => State::Call {
-                future: self.inner.call(req),
-            },
-            Err(error) => {
-                let (parts, _) = req.into_parts();
-                State::Refuse {
-                    response: Some(match self.rule.redirect(&parts, &error) {
-                        Some(location) => see_other(location, error),
-                        None => {
-                            let grpc = is_grpc(&parts.method, parts.version, &parts.headers);
-                            refuse(&self.refusal, error, grpc)
-                        }
-                    }),
-                }
-            }
+        let Err(error) = self.rule.check(req.extensions()) else {
+            return GuardFuture::call(self.inner.call(req));
         };
-        GuardFuture { state }
+        let (parts, _) = req.into_parts();
+        GuardFuture::refuse(match self.rule.redirect(&parts, &error) {
+            Some(location) => see_other(location, error),
+            None => {
+                let grpc = is_grpc(&parts.method, parts.version, &parts.headers);
+                refuse(&self.refusal, error, grpc)
+            }
+        })
     }
 }
 
@@ -200,48 +191,5 @@ impl<S: fmt::Debug, R> fmt::Debug for Guard<S, R> {
             .field("inner", &self.inner)
             .field("requirement", &self.rule.requirement)
             .finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// The response of [`Guard`]. It is not boxed.
-    pub struct GuardFuture<F, B> {
-        #[pin]
-        state: State<F, B>,
-    }
-}
-
-pin_project! {
-    #[project = StateProj]
-    enum State<F, B> {
-        Call {
-            #[pin]
-            future: F,
-        },
-        Refuse {
-            response: Option<Response<B>>,
-        },
-    }
-}
-
-impl<F, B, E> Future for GuardFuture<F, B>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Call { future } => Poll::Ready(ready!(future.poll(cx))),
-            StateProj::Refuse { response } => {
-                Poll::Ready(Ok(response.take().expect("polled after completion")))
-            }
-        }
-    }
-}
-
-impl<F, B> fmt::Debug for GuardFuture<F, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardFuture").finish_non_exhaustive()
     }
 }

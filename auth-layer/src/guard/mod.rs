@@ -1,11 +1,13 @@
 //! Turning requests away: [`RequireAuth`] and what it can ask for.
 
+mod future;
 mod layer;
 mod login_redirect;
 mod requirement;
 mod return_to;
 
-pub use self::layer::{Guard, GuardFuture, RequireAuth};
+pub use self::future::GuardFuture;
+pub use self::layer::{Guard, RequireAuth};
 pub use self::login_redirect::LoginRedirect;
 pub use self::requirement::Requirement;
 pub use self::return_to::ReturnTo;

@@ -2,13 +2,11 @@
 //! requests.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use auth_layer::{Problem, RefusalBody, refusal_response};
+use auth_layer::{GuardFuture, Problem, RefusalBody, refusal_response};
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -75,7 +73,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = SameOriginFuture<S::Future, ResBody>;
+    type Future = GuardFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -84,16 +82,10 @@ where
     fn call(&mut self, req: Request<B>) -> Self::Future {
         let refused = is_unsafe(req.method(), req.headers())
             && self.policy.judge(req.method(), req.uri(), req.headers()) == Cause::Other;
-        SameOriginFuture {
-            state: if refused {
-                State::Refuse {
-                    res: Some(refusal_response(&self.refusal, cross_site())),
-                }
-            } else {
-                State::Call {
-                    future: self.inner.call(req),
-                }
-            },
+        if refused {
+            GuardFuture::refuse(refusal_response(&self.refusal, cross_site()))
+        } else {
+            GuardFuture::call(self.inner.call(req))
         }
     }
 }
@@ -103,48 +95,5 @@ impl<S: fmt::Debug, R> fmt::Debug for SameOrigin<S, R> {
         f.debug_struct("SameOrigin")
             .field("inner", &self.inner)
             .finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// The response of [`SameOrigin`]. It is not boxed.
-    pub struct SameOriginFuture<F, B> {
-        #[pin]
-        state: State<F, B>,
-    }
-}
-
-pin_project! {
-    #[project = StateProj]
-    enum State<F, B> {
-        Call {
-            #[pin]
-            future: F,
-        },
-        Refuse {
-            res: Option<Response<B>>,
-        },
-    }
-}
-
-impl<F, B, E> Future for SameOriginFuture<F, B>
-where
-    F: Future<Output = Result<Response<B>, E>>,
-{
-    type Output = Result<Response<B>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
-            StateProj::Call { future } => future.poll(cx),
-            StateProj::Refuse { res } => {
-                Poll::Ready(Ok(res.take().expect("polled after completion")))
-            }
-        }
-    }
-}
-
-impl<F, B> fmt::Debug for SameOriginFuture<F, B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SameOriginFuture").finish_non_exhaustive()
     }
 }

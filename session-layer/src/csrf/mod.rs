@@ -14,7 +14,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
-pub use self::layer::{SameOrigin, SameOriginFuture, SameOriginLayer};
+pub use self::layer::{SameOrigin, SameOriginLayer};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
