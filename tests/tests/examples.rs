@@ -34,14 +34,17 @@ async fn custom_scheme_knows_its_devices() {
     example.secret("correct-horse");
     for (header, status) in [
         (None, 401),
-        (Some("x-device: sn-1.correct-horse"), 200),
-        (Some("x-device: sn-1.wrong"), 401),
-        (Some("x-device: sn-2.correct-horse"), 401),
-        (Some("x-device: garbage"), 401),
+        (Some("authorization: Device correct-horse"), 200),
+        (Some("authorization: device  correct-horse"), 200),
+        (Some("authorization: Device wrong"), 401),
+        (Some("authorization: Device "), 401),
+        (Some("authorization: Bearer correct-horse"), 401),
     ] {
         let headers: Vec<_> = header.map(str::to_owned).into_iter().collect();
         let answer = example.get("/telemetry", &headers).await;
         assert_eq!(answer.status, status, "{header:?}: {answer:?}");
+        let challenge = answer.header("www-authenticate");
+        assert_eq!(challenge == "Device", status == 401, "{header:?}");
     }
 }
 

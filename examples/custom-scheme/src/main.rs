@@ -1,76 +1,56 @@
-//! A scheme of one's own: a device sends its serial number and a secret in one header,
-//! `X-Device: <serial>.<secret>`.
+//! A scheme of one's own: devices send a secret, `Authorization: Device <secret>`.
 //!
 //! ```console
 //! $ cargo run -p custom-scheme
 //! listening on http://127.0.0.1:3000
-//! $ curl -H 'X-Device: sn-1.correct-horse' http://127.0.0.1:3000/telemetry
+//! $ curl -H 'Authorization: Device correct-horse' http://127.0.0.1:3000/telemetry
 //! ```
+//!
+//! The closures below are the short form. The trait behind them, `auth_layer::Scheme`, has three verbs
+//! and an example of its own in its documentation.
 
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
 use std::collections::HashMap;
 use std::env;
 use std::error::Error;
-use std::future::{Ready, ready};
+use std::future::ready;
 
-use auth_layer::{AuthError, AuthLayer, Identity, RequireAuth, Scheme, SecretDigest};
+use auth_layer::{
+    AuthError, AuthLayer, Challenge, Identity, RequireAuth, Scheme, SecretDigest, authorization,
+    scheme_fn,
+};
 use axum::Router;
-use axum::http::HeaderMap;
-use axum::http::request::Parts;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
-/// Devices by serial number. What is kept is a digest of each secret.
-struct Devices(HashMap<String, SecretDigest>);
-
-impl Scheme for Devices {
-    type Credential = (String, SecretDigest);
-    type Future = Ready<Result<Identity, AuthError>>;
-
-    fn name(&self) -> &'static str {
-        "device"
-    }
-
-    fn extract(&self, parts: &Parts) -> Result<Option<Self::Credential>, AuthError> {
-        let Some(value) = parts.headers.get("x-device") else {
-            return Ok(None);
-        };
-        let pair = value.to_str().ok().and_then(|value| value.split_once('.'));
-        let (serial, secret) = pair.ok_or(AuthError::malformed("device_no_dot"))?;
-        Ok(Some((serial.to_owned(), SecretDigest::of(secret))))
-    }
-
-    fn verify(&self, (serial, sent): Self::Credential) -> Self::Future {
-        let known = self.0.get(&serial) == Some(&sent);
-        ready(
-            known
-                .then(|| Identity::new("device", serial))
-                .ok_or(AuthError::invalid("device")),
-        )
-    }
-
-    // `Authorization` is concealed from logs by default; this credential is elsewhere.
-    fn conceal(&self, headers: &mut HeaderMap) {
-        headers
-            .get_mut("x-device")
-            .into_iter()
-            .for_each(|value| value.set_sensitive(true));
-    }
+/// Finds devices by the digest of their secret; the secrets themselves are not kept.
+fn devices(known: HashMap<[u8; 32], String>) -> impl Scheme {
+    scheme_fn(
+        "device",
+        |parts| Ok(authorization(&parts.headers, "Device").map(SecretDigest::of)),
+        move |sent| {
+            let serial = known.get(sent.as_bytes());
+            let identity = serial.map(|serial| Identity::new("device", serial.as_str()));
+            ready(identity.ok_or(AuthError::invalid("unknown_device")))
+        },
+    )
+    .with_challenge(Challenge::new("Device"))
 }
 
 fn app() -> Router {
     let secret = SecretDigest::of("correct-horse");
-    let devices = Devices(HashMap::from([("sn-1".to_owned(), secret)]));
+    let known = HashMap::from([(*secret.as_bytes(), "sn-1".to_owned())]);
 
     Router::new()
-        .route(
-            "/telemetry",
-            get(|device: Identity| async move { format!("hello {}\n", device.subject()) }),
-        )
+        .route("/telemetry", get(telemetry))
         .route_layer(RequireAuth::authenticated())
-        .layer(AuthLayer::new(devices))
+        .layer(AuthLayer::new(devices(known)))
+}
+
+async fn telemetry(device: Identity) -> String {
+    format!("hello {}\n", device.subject())
 }
 
 #[tokio::main]
