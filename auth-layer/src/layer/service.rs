@@ -64,9 +64,7 @@ impl<A: Scheme, R> Config<A, R> {
             .as_ref()
             .is_some_and(|found| self.scheme.claims_authorization(found));
         if claimed {
-            if parts.extensions.get::<Identity>().is_some() {
-                parts.extensions.remove::<AuthorizationUnclaimed>();
-            }
+            parts.extensions.remove::<AuthorizationUnclaimed>();
         } else if (found.is_some() || self.refuse_unclaimed)
             && let Some(value) = parts.headers.get_mut(AUTHORIZATION)
         {
