@@ -10,6 +10,8 @@
     reason = "each test file uses a part of it"
 )]
 
+pub mod showcase;
+
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

@@ -1,0 +1,170 @@
+//! The API keys of the showcase, as a black box.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a list of one header reads like one of two"
+)]
+
+mod support;
+
+use serde_json::json;
+use support::Running;
+use support::showcase::{PASSWORD, api_key, basic, bearer, start};
+
+#[tokio::test]
+async fn apk_01_apk_05_apk_06_keys_are_made_listed_rotated_and_revoked_by_their_owner() {
+    let showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let bob = bearer(&showcase, "bob", PASSWORD).await;
+    let body = json!({ "name": "mine", "scopes": ["reports:read"], "user_id": "user-bob" });
+    let (old, created) = api_key(&showcase, &alice, &body).await;
+    let id = created["id"].as_str().unwrap();
+
+    let list = showcase.get("/api-keys", &[alice.clone()]).await;
+    assert_eq!(list.json()[0]["id"], id);
+    assert!(!list.body.contains(created["key"].as_str().unwrap()));
+    assert_eq!(
+        showcase.get("/api-keys", &[bob.clone()]).await.json(),
+        json!([])
+    );
+    let me = showcase.get("/me", &[old.clone()]).await.json();
+    assert_eq!(
+        (&me["subject"], &me["factors"]),
+        (&"user-alice".into(), &json!([]))
+    );
+
+    // Neither another user nor the key itself manages it.
+    let rotate = format!("/api-keys/{id}/rotate");
+    let overlap = json!({ "overlap": "10m" });
+    for (credential, status) in [(&bob, 404), (&old, 403), (&basic("alice", PASSWORD), 403)] {
+        let headers = [credential.clone()];
+        assert_eq!(
+            showcase.post_json(&rotate, &headers, &overlap).await.status,
+            status
+        );
+        let answer = showcase
+            .send("DELETE", &format!("/api-keys/{id}"), &headers, "")
+            .await;
+        assert_eq!(answer.status, status);
+    }
+
+    let rotated = showcase
+        .post_json(&rotate, &[alice.clone()], &overlap)
+        .await;
+    assert_eq!(rotated.status, 200, "{rotated:?}");
+    let new = rotated.json()["key"].as_str().unwrap().to_owned();
+    showcase.secret(&new);
+    let new = format!("x-api-key: {new}");
+    for key in [&old, &new] {
+        assert_eq!(showcase.get("/reports", &[key.clone()]).await.status, 200);
+    }
+    let gone = showcase
+        .send("DELETE", &format!("/api-keys/{id}"), &[alice.clone()], "")
+        .await;
+    assert_eq!(gone.status, 204);
+    for key in [&old, &new] {
+        let answer = showcase.get("/reports", &[key.clone()]).await;
+        assert_eq!(answer.problem(), "invalid_credential");
+    }
+    assert_eq!(
+        showcase
+            .post_json(&rotate, &[alice.clone()], &overlap)
+            .await
+            .problem(),
+        "conflict"
+    );
+
+    for (body, status) in [
+        (json!({}), 422),
+        (json!({ "name": "" }), 422),
+        (json!({ "name": "x", "expires_in": "soon" }), 422),
+        (json!({ "name": "x", "expires_in": "0s" }), 422),
+        (json!({ "name": "x", "allowed_cidrs": ["everywhere"] }), 422),
+        (json!({ "name": "x", "limit": "100/m" }), 422),
+        (json!({ "name": "x", "scopes": ["everything"] }), 403),
+        (json!({ "name": "x", "scopes": ["a b"] }), 422),
+    ] {
+        let answer = showcase
+            .post_json("/api-keys", &[alice.clone()], &body)
+            .await;
+        assert_eq!(answer.status, status, "{body}: {answer:?}");
+        answer.problem();
+    }
+    let body = json!({ "username": "alice", "password": PASSWORD, "scope": "" });
+    let narrow = showcase.post_json("/token", &[], &body).await.json();
+    let narrow = narrow["access_token"].as_str().unwrap();
+    showcase.secret(narrow);
+    let headers = [format!("authorization: Bearer {narrow}")];
+    let body = json!({ "name": "x", "scopes": ["reports:read"] });
+    let answer = showcase.post_json("/api-keys", &headers, &body).await;
+    assert_eq!(answer.problem(), "insufficient_scope");
+
+    for id in ["nothing", "..%2f", "%00"] {
+        let path = format!("/api-keys/{id}");
+        let answer = showcase.send("DELETE", &path, &[alice.clone()], "").await;
+        assert_eq!(answer.status, 404, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn apk_02_apk_09_a_key_is_taken_whole_from_its_headers_and_nowhere_else() {
+    let showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let (header, created) = api_key(&showcase, &alice, &json!({ "name": "mine" })).await;
+    let key = created["key"].as_str().unwrap();
+    let answer = showcase
+        .get("/me", &[format!("authorization: Bearer {key}")])
+        .await;
+    assert_eq!(answer.json()["scheme"], "api-key");
+    assert_eq!(
+        showcase
+            .get(&format!("/me?api_key={key}&key={key}"), &[])
+            .await
+            .status,
+        401
+    );
+    let mut changed = vec![format!("{header}x"), header[..header.len() - 1].to_owned()];
+    changed.push(format!("x-api-key: {}", key.to_uppercase()));
+    changed.push(format!("x-api-key: {}", key.replace("live", "test")));
+    changed.push("x-api-key: ".to_owned());
+    for header in changed {
+        let answer = showcase.get("/me", &[header.clone()]).await;
+        assert_eq!(answer.status, 401, "{header}");
+        assert_eq!(answer.problem(), "invalid_credential");
+    }
+}
+
+#[tokio::test]
+async fn x_08_networks_of_a_key_follow_the_client_and_not_its_headers() {
+    let showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let spoofed = "x-forwarded-for: 203.0.113.7".to_owned();
+    for (network, status) in [("127.0.0.0/8", 200), ("203.0.113.0/24", 401)] {
+        let body = json!({ "name": "here", "allowed_cidrs": [network] });
+        let (key, _) = api_key(&showcase, &alice, &body).await;
+        let answer = showcase.get("/me", &[key, spoofed.clone()]).await;
+        assert_eq!(answer.status, status, "{network}");
+    }
+
+    // Behind a proxy nothing that a client writes makes it look like the proxy.
+    let variables = [
+        ("DEMO_PASSWORD", PASSWORD),
+        ("TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let showcase = Running::start("showcase", &variables);
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let body = json!({ "name": "inside", "allowed_cidrs": ["127.0.0.0/8", "10.0.0.0/8"] });
+    let (key, _) = api_key(&showcase, &alice, &body).await;
+    for (forwarded, status) in [
+        ("10.1.2.3", 200),
+        ("203.0.113.7", 401),
+        ("10.1.2.3, 203.0.113.7", 401),
+        ("ÿ, 203.0.113.7", 401),
+        ("203.0.113.7, ÿ", 401),
+        ("unknown", 401),
+    ] {
+        let headers = [key.clone(), format!("x-forwarded-for: {forwarded}")];
+        let answer = showcase.get("/me", &headers).await;
+        assert_eq!(answer.status, status, "{forwarded}");
+    }
+}
