@@ -1,0 +1,1 @@
+//! The durable stores of the auth layers on SQLite and PostgreSQL.
