@@ -1,3 +1,10 @@
 //! Starts the real servers that this workspace's tests talk to: each on a free port of the loopback
 //! interface, in a folder of its own, stopped when the value is dropped. What is missing on the machine is
 //! installed from Debian's packages.
+
+mod debian;
+mod folder;
+mod process;
+mod redis;
+
+pub use self::redis::{RedisCluster, RedisSentinel, RedisServer};

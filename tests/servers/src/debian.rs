@@ -1,0 +1,66 @@
+//! Programs from Debian's packages.
+
+use std::env;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where `program` is; `package` is installed if it is nowhere.
+///
+/// # Panics
+///
+/// Panics if the package cannot be installed.
+pub(crate) fn program(program: &str, package: &str) -> PathBuf {
+    if let Some(path) = find(program) {
+        return path;
+    }
+    // Test programs run side by side, and dpkg lets only one in.
+    let lock = env::temp_dir().join("test-servers.install.lock");
+    let lock = File::create(&lock).expect("the folder for temporary files can be written to");
+    lock.lock().expect("files can be locked");
+    if find(program).is_none() {
+        apt(&["update"]);
+        apt(&["install", "-y", "--no-install-recommends", package]);
+    }
+    find(program).unwrap_or_else(|| panic!("{package} was installed and has no {program}"))
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/bin".into(), "/usr/sbin".into()]);
+    folders
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+}
+
+fn apt(arguments: &[&str]) {
+    // Packages of servers start them; these are for tests only.
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    let root = is_root();
+    let silence = root && !policy.exists();
+    if silence {
+        let _ = std::fs::write(policy, "#!/bin/sh\nexit 101\n");
+        let _ = Command::new("chmod").arg("755").arg(policy).status();
+    }
+    let mut command = if root {
+        Command::new("apt-get")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["-n", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        sudo
+    };
+    let status = command
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status();
+    if silence {
+        let _ = std::fs::remove_file(policy);
+    }
+    let done = status.is_ok_and(|status| status.success());
+    assert!(done, "apt-get {arguments:?} has failed");
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
+}
