@@ -25,8 +25,8 @@ mod user;
 pub use tower_sessions_core::Session;
 
 pub use self::backend::{
-    CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionCap, SharedSessionBackend,
-    Touch, UpdateOutcome, WhenFull,
+    CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionCap, SessionLookup,
+    SharedSessionBackend, Touch, UpdateOutcome, WhenFull,
 };
 pub use self::cookie::{CookiePrefix, SameSite};
 pub use self::csrf::{SameOrigin, SameOriginLayer};

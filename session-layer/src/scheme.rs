@@ -5,17 +5,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use auth_layer::{AuthError, AuthErrorKind, Identity, Scheme, SecretDigest};
+use auth_layer::{AuthError, AuthErrorKind, Identity, Scheme, SecretDigest, Verdict};
 use http::HeaderMap;
 use http::header::COOKIE;
 use http::request::Parts;
 
-use crate::backend::could_not_ask;
+use crate::backend::{SessionLookup, could_not_ask};
 use crate::config::Config;
 use crate::csrf::{Cause, cross_site};
 use crate::handle::{Current, RequestSession, Sent, SessionHandle, differing_cookies};
 use crate::secret::SessionSecret;
-use crate::{SCHEME, SessionRecord};
+use crate::{SCHEME, SessionBackend as _, SessionRecord};
 
 /// Authenticates requests by the session cookie; the scheme inside
 /// [`SessionLayer`](crate::SessionLayer).
@@ -71,6 +71,14 @@ impl Scheme for SessionScheme {
         VerifySession {
             find: self.config.backend().find_owned(credential.digest),
             credential: Some(credential),
+        }
+    }
+
+    fn verify_now(&self, credential: SessionCredential) -> Verdict<SessionCredential> {
+        match self.config.backend().find_now(&credential.digest) {
+            SessionLookup::Found(record) => Verdict::Now(credential.admit(Some(record))),
+            SessionLookup::Missing => Verdict::Now(credential.admit(None)),
+            SessionLookup::Wait => Verdict::Wait(credential),
         }
     }
 

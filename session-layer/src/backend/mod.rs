@@ -1,5 +1,6 @@
 //! Where sessions are kept: [`SessionBackend`].
 
+mod lookup;
 mod outcome;
 mod shared;
 
@@ -7,6 +8,7 @@ use std::time::SystemTime;
 
 use auth_layer::{AuthError, SecretDigest};
 
+pub use self::lookup::SessionLookup;
 pub use self::outcome::{CreateOutcome, RotateOutcome, UpdateOutcome};
 pub use self::shared::SharedSessionBackend;
 pub(crate) use self::shared::could_not_ask;
@@ -43,6 +45,10 @@ use crate::{SessionData, SessionId, SessionRecord, UserKey};
 ///   and `list` may return sessions that have expired. An expired session takes no place under a
 ///   [`SessionCap`], and `touch` and `rotate` treat it as gone. Storage is freed some time after
 ///   `expires_at`.
+/// - **`find_now` agrees with `find`.** It may answer from a copy, but a change made through this
+///   backend that has returned is in the copy, also if the copy was being made meanwhile. A change
+///   made elsewhere may be missing for as long as the news of it travels, or for as long as the
+///   backend documents; when no news can come, the answer is [`SessionLookup::Wait`].
 /// - **An error means "could not ask"**, whatever its kind, and is answered 503. It never means
 ///   "no such session".
 ///
@@ -57,6 +63,15 @@ pub trait SessionBackend: Send + Sync + 'static {
         &self,
         session: NewSession,
     ) -> impl Future<Output = Result<CreateOutcome, AuthError>> + Send;
+
+    /// The answer of [`find`](Self::find), if it can be given at once: without a trip, and without a
+    /// lock that is held for longer than a map operation takes. The default is that it cannot.
+    ///
+    /// The layer asks it first. A session that is found by it costs a request no boxed future.
+    fn find_now(&self, secret: &SecretDigest) -> SessionLookup {
+        let _ = secret;
+        SessionLookup::Wait
+    }
 
     /// Finds a session by the digest of its secret.
     ///

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use auth_layer::{AuthError, AuthErrorKind, SecretDigest};
 
-use super::{CreateOutcome, NewSession, RotateOutcome, SessionBackend, Touch, UpdateOutcome};
+use super::{
+    CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionLookup, Touch, UpdateOutcome,
+};
 use crate::{SessionData, SessionId, SessionRecord, UserKey};
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + 'a>>;
@@ -31,6 +33,7 @@ pub struct SharedSessionBackend(Arc<dyn DynBackend>);
 /// The dyn-compatible twin of [`SessionBackend`]; the only place that boxes.
 trait DynBackend: Send + Sync {
     fn create(&self, session: NewSession) -> BoxFuture<'_, CreateOutcome>;
+    fn find_now(&self, secret: &SecretDigest) -> SessionLookup;
     /// Owns what it needs, so that the layer's future can hold it without a box of its own.
     fn find(self: Arc<Self>, secret: SecretDigest) -> BoxFuture<'static, Option<SessionRecord>>;
     fn touch<'a>(&'a self, secret: &'a SecretDigest, touch: Touch) -> BoxFuture<'a, bool>;
@@ -59,6 +62,10 @@ trait DynBackend: Send + Sync {
 impl<T: SessionBackend> DynBackend for T {
     fn create(&self, session: NewSession) -> BoxFuture<'_, CreateOutcome> {
         Box::pin(SessionBackend::create(self, session))
+    }
+
+    fn find_now(&self, secret: &SecretDigest) -> SessionLookup {
+        SessionBackend::find_now(self, secret)
     }
 
     fn find(self: Arc<Self>, secret: SecretDigest) -> BoxFuture<'static, Option<SessionRecord>> {
@@ -135,6 +142,10 @@ impl SessionBackend for SharedSessionBackend {
         (*self.0).create(session).await.map_err(could_not_ask)
     }
 
+    fn find_now(&self, secret: &SecretDigest) -> SessionLookup {
+        (*self.0).find_now(secret)
+    }
+
     async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {
         self.find_owned(*secret).await.map_err(could_not_ask)
     }
@@ -198,6 +209,10 @@ impl SessionBackend for SharedSessionBackend {
 impl<S: SessionBackend> SessionBackend for Arc<S> {
     async fn create(&self, session: NewSession) -> Result<CreateOutcome, AuthError> {
         (**self).create(session).await
+    }
+
+    fn find_now(&self, secret: &SecretDigest) -> SessionLookup {
+        (**self).find_now(secret)
     }
 
     async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {

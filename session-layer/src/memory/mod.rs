@@ -14,7 +14,7 @@ use self::places::Places;
 use self::shards::{SessionShards, UserShards, sessions_of};
 use crate::{
     CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionCap, SessionData, SessionId,
-    SessionRecord, Touch, UpdateOutcome, UserKey, WhenFull,
+    SessionLookup, SessionRecord, Touch, UpdateOutcome, UserKey, WhenFull,
 };
 
 /// Keeps sessions in memory: for one process, for tests, and to begin with.
@@ -139,6 +139,11 @@ impl SessionBackend for MemorySessionBackend {
         index.add(&user, id, session.secret);
         self.evict(&mut index, &user, &evicted);
         Ok(CreateOutcome::Created { evicted })
+    }
+
+    fn find_now(&self, secret: &SecretDigest) -> SessionLookup {
+        let found = self.sessions.get(secret);
+        found.map_or(SessionLookup::Missing, SessionLookup::Found)
     }
 
     async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {

@@ -4,6 +4,7 @@
 
 mod digest;
 mod keys;
+mod near_cache;
 mod revocations;
 mod session_faults;
 mod sessions;

@@ -2,6 +2,7 @@
 
 use auth_test::contract;
 
+use super::near_cache::{self, NearCache};
 use super::sessions::{Fault, Naive};
 use super::{assert_found, verdict};
 
@@ -90,5 +91,21 @@ fn x_18_halves_are_found() {
         ),
     ] {
         assert_found(&fault, try_out(fault), lines);
+    }
+}
+
+#[test]
+fn x_18_stale_copies_are_found() {
+    use near_cache::Fault;
+
+    let try_out = |fault| verdict(contract::session_backend(async || NearCache::new(fault)));
+    assert_eq!(try_out(Fault::None), Ok(()));
+    for fault in [
+        Fault::EndsLeaveTheCopy,
+        Fault::FilledAfterTheEnd,
+        Fault::RemembersMissing,
+        Fault::WritesLeaveTheCopy,
+    ] {
+        assert_found(&fault, try_out(fault), &["`find_now` agrees with `find`"]);
     }
 }

@@ -5,6 +5,7 @@ mod collide;
 mod dead;
 mod dropped;
 mod guarded;
+mod now;
 mod races;
 mod time;
 mod trial;
@@ -20,6 +21,7 @@ const ATOMIC: &str = "Each method happens as a whole or not at all";
 const CAP: &str = "An expired session takes no place under a SessionCap";
 const DEAD: &str = "Dead stays dead";
 const GUARDED: &str = "write only if the stored version is the one given";
+const NOW: &str = "`find_now` agrees with `find`";
 const TIME: &str = "Time comes from the caller";
 
 /// Checks a [`SessionBackend`] against its contract.
@@ -34,6 +36,8 @@ const TIME: &str = "Time comes from the caller";
 /// - **Dead stays dead**: after each way to end a session, and while it is ended by one task and
 ///   written to by others (SES-04);
 /// - **Guarded**: versions, and that parallel updates lose nothing;
+/// - **`find_now` agrees with `find`**: after each kind of change, also for what was asked for just
+///   before it or all the while;
 /// - **Time comes from the caller**: `touch` and `rotate` one second before, at and after the end,
 ///   and that a touch moves nothing back and nothing past `ends_at`;
 /// - caps: which sessions are evicted, that expired and replaced ones take no place, and that
@@ -59,6 +63,7 @@ pub async fn session_backend<S: SessionBackend>(make: impl AsyncFn() -> S) {
     collide::check_all(&Trial::new(make().await)).await;
     guarded::check_all(&Trial::new(make().await)).await;
     dead::check_all(&Trial::new(make().await)).await;
+    now::check_all(&Trial::new(make().await)).await;
     time::check_all(&Trial::new(make().await)).await;
     cap::check_all(&Trial::new(make().await)).await;
     dropped::check_all(&Trial::new(make().await)).await;

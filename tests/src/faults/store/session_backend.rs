@@ -3,7 +3,7 @@
 use auth_layer::{AuthError, SecretDigest};
 use session_layer::{
     CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionData, SessionId,
-    SessionRecord, Touch, UpdateOutcome, UserKey,
+    SessionLookup, SessionRecord, Touch, UpdateOutcome, UserKey,
 };
 
 use crate::Faulty;
@@ -12,6 +12,16 @@ impl<S: SessionBackend> SessionBackend for Faulty<S> {
     async fn create(&self, session: NewSession) -> Result<CreateOutcome, AuthError> {
         self.faults.call().await?;
         self.store().create(session).await
+    }
+
+    fn find_now(&self, secret: &SecretDigest) -> SessionLookup {
+        let answer = self
+            .faults
+            .call_now(|| match self.store().find_now(secret) {
+                SessionLookup::Wait => None,
+                answer => Some(answer),
+            });
+        answer.unwrap_or(SessionLookup::Wait)
     }
 
     async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {
