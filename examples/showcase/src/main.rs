@@ -8,6 +8,7 @@
 
 mod config;
 mod duration;
+mod page;
 mod problem;
 mod routes;
 mod schemes;

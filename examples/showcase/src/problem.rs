@@ -39,7 +39,11 @@ pub(crate) async fn uniform(req: Request, next: Next) -> Response {
     let mut res = next.run(req).await;
     let status = res.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    if !is_error || res.headers().get(CONTENT_TYPE) == Some(&PROBLEM_JSON) {
+    let has_form = res.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+        // Or it is a page for people.
+        kind == PROBLEM_JSON || kind.as_bytes().starts_with(b"text/html")
+    });
+    if !is_error || has_form {
         return res;
     }
     let code = match status {

@@ -14,15 +14,21 @@ use login::password::NewPasswordError;
 use serde::Deserialize;
 use session_layer::SessionHandle;
 
+use super::page;
+use crate::page::{ByBrowser, Message};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::users::Users;
 
 pub(crate) fn routes() -> Router<AppState> {
-    let fresh = Requirement::factor_within(FactorKind::Password, Duration::from_secs(5 * 60));
     Router::new()
         .route("/account/password", post(change_password))
-        .route_layer(RequireAuth::new(fresh))
+        .route_layer(RequireAuth::new(password_is_fresh()))
+}
+
+/// The password was proved lately: what somebody else can do at an open computer stays small.
+pub(super) fn password_is_fresh() -> Requirement {
+    Requirement::factor_within(FactorKind::Password, Duration::from_secs(5 * 60))
 }
 
 #[derive(Deserialize)]
@@ -36,31 +42,54 @@ async fn change_password(
     State(state): State<AppState>,
     identity: Identity,
     session: SessionHandle,
+    ByBrowser(by_browser): ByBrowser,
     Form(form): Form<PasswordForm>,
 ) -> Result<Response, AuthError> {
+    let refused = match change(&state, &identity, &session, form).await {
+        Ok(None) if by_browser => {
+            return Ok(Redirect::to("/?notice=password-changed").into_response());
+        }
+        Ok(None) => return Ok(Redirect::to("/").into_response()),
+        Ok(Some(problem)) if by_browser => (problem.title, problem.into_response()),
+        Err(error) if by_browser && error.kind() == AuthErrorKind::Forbidden => {
+            ("The current password is wrong", error.into_response())
+        }
+        Ok(Some(problem)) => return Ok(problem.into_response()),
+        Err(error) => return Err(error),
+    };
+    // The form again, and what is wrong with what was typed.
+    let (text, refusal) = refused;
+    let page = page::account(&state, &identity, &session, Some(Message::Problem(text))).await?;
+    Ok(page.instead_of(refusal))
+}
+
+/// Changes it, or says what is wrong with the new one.
+async fn change(
+    state: &AppState,
+    identity: &Identity,
+    session: &SessionHandle,
+    form: PasswordForm,
+) -> Result<Option<Problem>, AuthError> {
     let wrong = || AuthError::new(AuthErrorKind::Forbidden, "wrong_current_password");
     let username = Users::name_of(identity.subject()).ok_or_else(wrong)?;
     let current = PasswordCredentials::new(username, &form.current);
     match state.login.authenticate(current).await {
-        Ok(proved) if proved.is_same_principal(&identity) => {}
+        Ok(proved) if proved.is_same_principal(identity) => {}
         Err(error) if error.kind() != AuthErrorKind::Invalid => return Err(error),
         Ok(_) | Err(_) => return Err(wrong()),
     }
     // A client that goes away does not leave this half done.
-    let keep = session.id();
+    let (state, identity, keep) = (state.clone(), identity.clone(), session.id());
     let change =
         tokio::spawn(async move { state.change_password(&identity, &form.new, keep).await });
     match change.await {
-        Ok(Ok(())) => Ok(Redirect::to("/").into_response()),
+        Ok(Ok(())) => Ok(None),
         Ok(Err(NewPasswordError::Fail(error))) => Err(error),
-        Ok(Err(_)) => {
-            let problem = Problem {
-                status: StatusCode::UNPROCESSABLE_ENTITY,
-                code: "unacceptable_password",
-                title: "The new password is too short or too long",
-            };
-            Ok(problem.into_response())
-        }
+        Ok(Err(_)) => Ok(Some(Problem {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            code: "unacceptable_password",
+            title: "The new password is too short or too long",
+        })),
         Err(error) => {
             let failed = AuthError::new(AuthErrorKind::Internal, "password_change_failed");
             Err(failed.with_source(error))

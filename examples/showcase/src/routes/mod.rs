@@ -16,7 +16,7 @@ use std::net::{IpAddr, SocketAddr};
 use auth_layer::{ClientAddressLayer, StripIdentityHeaders};
 use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit};
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{Extensions, HeaderValue, Request};
 use axum::middleware::from_fn;
 use tower::ServiceBuilder;
@@ -25,6 +25,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::config::Settings;
+use crate::page::for_browsers;
 use crate::state::AppState;
 use crate::{problem, schemes};
 
@@ -64,6 +65,7 @@ pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dy
         .merge(legacy::routes().layer(digest))
         .merge(token::routes())
         .merge(health::routes())
+        .merge(page::assets())
         .with_state(state)
         .layer(
             ServiceBuilder::new()
@@ -74,6 +76,11 @@ pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dy
                 ))
                 .layer(DefaultBodyLimit::max(MAX_BODY))
                 .layer(TraceLayer::new_for_http().make_span_with(span))
+                .layer(SetResponseHeaderLayer::overriding(
+                    X_CONTENT_TYPE_OPTIONS,
+                    HeaderValue::from_static("nosniff"),
+                ))
+                .layer(from_fn(for_browsers))
                 .layer(from_fn(problem::uniform))
                 .layer(CatchPanicLayer::new()),
         );

@@ -1,85 +1,91 @@
-//! The web page: sign in, see who I am, sign out. Works without scripts.
+//! The web page and its style sheet. It works without scripts.
 
-use std::fmt::Write as _;
+use std::time::{Duration, SystemTime};
 
 use apikey_layer::KeyError;
-use auth_layer::{AuthError, AuthErrorKind, Identity};
+use auth_layer::{AuthError, AuthErrorKind, Identity, ReturnTo};
 use axum::Router;
-use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
-use axum::response::{Html, IntoResponse, Response};
+use axum::extract::{Query, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
 use session_layer::SessionHandle;
 
-use super::identity::describe;
+use super::account::password_is_fresh;
+use crate::page::{Account, Message, Page, STYLE, STYLE_PATH, SignIn};
 use crate::state::AppState;
+use crate::users::Users;
 
 pub(crate) fn routes() -> Router<AppState> {
     Router::new().route("/", get(page))
 }
 
-const HEAD: &str = r#"<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Showcase</title>
-<h1>Showcase</h1>
-"#;
+/// What nobody has to sign in for.
+pub(crate) fn assets() -> Router<AppState> {
+    Router::new().route(STYLE_PATH, get(style))
+}
 
-const SIGN_IN: &str = r#"<h2>Sign in</h2>
-<form method="post" action="/login">
-<p><label>Name <input name="username" autocomplete="username" required autofocus></label>
-<p><label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<p><button>Sign in</button>
-</form>
-"#;
-
-const SIGN_OUT: &str = r#"<form method="post" action="/logout"><p><button>Sign out</button></form>
-"#;
+#[derive(Deserialize)]
+struct PageQuery {
+    notice: Option<String>,
+    return_to: Option<String>,
+}
 
 async fn page(
     State(state): State<AppState>,
+    Query(query): Query<PageQuery>,
     identity: Option<Identity>,
     session: SessionHandle,
-) -> Result<Response, AuthError> {
-    let mut html = String::from(HEAD);
-    match &identity {
-        None => html.push_str(SIGN_IN),
-        Some(identity) => {
-            let me = serde_json::to_string_pretty(&describe(identity)).unwrap_or_default();
-            let _ = write!(html, "<h2>Who I am</h2>\n<pre>{}</pre>\n", escape(&me));
-            if session.id().is_some() {
-                html.push_str("<h2>My sessions</h2>\n<ul>\n");
-                for other in session.list().await? {
-                    let device = other.device().user_agent().unwrap_or("unknown device");
-                    let current = if other.is_current() {
-                        " (this one)"
-                    } else {
-                        ""
-                    };
-                    let _ = writeln!(html, "<li>{}{current}", escape(device));
-                }
-                html.push_str("</ul>\n<h2>My API keys</h2>\n<ul>\n");
-                // A page of them; `GET /api-keys` has all.
-                let keys = state.api_keys.list(identity, None, 100).await;
-                for key in keys.map_err(could_not_list)? {
-                    let revoked = key.revoked_at.map_or("", |_| " (revoked)");
-                    let _ = writeln!(html, "<li>{} {}{revoked}", key.id, escape(&key.name));
-                }
-                html.push_str("</ul>\n");
-                html.push_str(SIGN_OUT);
-            }
+) -> Result<Page, AuthError> {
+    // A link can show no other text than these.
+    let notice = match query.notice.as_deref() {
+        Some("password-changed") if identity.is_some() => Some("The password has been changed."),
+        Some("session-ended") if identity.is_some() => Some("That session has ended."),
+        Some("others-ended") if identity.is_some() => Some("All other sessions have ended."),
+        Some("signed-out") if identity.is_none() => Some("You are signed out."),
+        _ => None,
+    };
+    let message = notice.map(Message::Done);
+    match identity {
+        Some(identity) => account(&state, &identity, &session, message).await,
+        None => {
+            let form = SignIn {
+                return_to: query.return_to.as_deref().and_then(ReturnTo::parse),
+                message,
+                ..SignIn::default()
+            };
+            Ok(form.page())
         }
     }
-    let headers = [
-        (CACHE_CONTROL, "no-store"),
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
-        (REFERRER_POLICY, "same-origin"),
-    ];
-    Ok((headers, Html(html)).into_response())
+}
+
+/// The page of somebody who is signed in.
+pub(super) async fn account(
+    state: &AppState,
+    identity: &Identity,
+    session: &SessionHandle,
+    message: Option<Message<'_>>,
+) -> Result<Page, AuthError> {
+    let mut sessions = Vec::new();
+    if session.identity().is_some() {
+        sessions = session.list().await?;
+        sessions
+            .sort_by_key(|other| (!other.is_current(), std::cmp::Reverse(other.last_seen_at())));
+    }
+    // A page of them; `GET /api-keys` has all.
+    let keys = state.api_keys.list(identity, None, 100).await;
+    let account = Account {
+        identity,
+        username: Users::name_of(identity.subject()).unwrap_or_default(),
+        sessions: &sessions,
+        keys: &keys.map_err(could_not_list)?,
+        may_change_password: password_is_fresh()
+            .check(identity, SystemTime::now())
+            .is_ok(),
+        message,
+    };
+    Ok(account.page())
 }
 
 fn could_not_list(error: KeyError) -> AuthError {
@@ -89,17 +95,11 @@ fn could_not_list(error: KeyError) -> AuthError {
     }
 }
 
-/// Text for HTML.
-fn escape(text: &str) -> String {
-    text.chars().fold(String::new(), |mut html, c| {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
-            c => html.push(c),
-        }
-        html
-    })
+async fn style() -> Response {
+    let age = Duration::from_secs(60 * 60).as_secs();
+    let headers = [
+        (CONTENT_TYPE, "text/css; charset=utf-8".to_owned()),
+        (CACHE_CONTROL, format!("public, max-age={age}")),
+    ];
+    (headers, STYLE).into_response()
 }

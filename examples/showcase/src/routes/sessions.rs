@@ -1,14 +1,18 @@
 //! My sessions: list, end one, end the others, log out.
+//!
+//! Forms can only `POST`, so what the page offers has a route of its own beside each `DELETE`.
 
 use auth_layer::{AuthError, RequireAuth, Requirement, unix_seconds};
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Form, Json, Router};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use session_layer::{SessionHandle, SessionInfo};
 
+use crate::page::ByBrowser;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -16,6 +20,8 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/sessions", get(list).delete(end_others))
         .route("/sessions/{id}", delete(end))
+        .route("/sessions/end", post(end_by_form))
+        .route("/sessions/end-others", post(end_others_by_form))
         .route("/logout", post(log_out))
         .route_layer(RequireAuth::new(Requirement::scheme(session_layer::SCHEME)))
 }
@@ -57,7 +63,38 @@ async fn end_others(session: SessionHandle) -> Result<StatusCode, AuthError> {
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn log_out(session: SessionHandle) -> Result<Redirect, AuthError> {
+#[derive(Deserialize)]
+struct EndForm {
+    id: String,
+}
+
+/// 303. One that has ended already is as good as ended.
+async fn end_by_form(
+    session: SessionHandle,
+    Form(form): Form<EndForm>,
+) -> Result<Redirect, AuthError> {
+    session.revoke(&form.id).await?;
+    let here = session.identity().is_some();
+    Ok(Redirect::to(if here {
+        "/?notice=session-ended"
+    } else {
+        "/?notice=signed-out"
+    }))
+}
+
+async fn end_others_by_form(session: SessionHandle) -> Result<Redirect, AuthError> {
+    session.revoke_others().await?;
+    Ok(Redirect::to("/?notice=others-ended"))
+}
+
+async fn log_out(
+    session: SessionHandle,
+    ByBrowser(by_browser): ByBrowser,
+) -> Result<Redirect, AuthError> {
     session.log_out().await?;
-    Ok(Redirect::to("/"))
+    Ok(Redirect::to(if by_browser {
+        "/?notice=signed-out"
+    } else {
+        "/"
+    }))
 }

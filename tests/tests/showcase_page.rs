@@ -1,0 +1,263 @@
+//! The showcase's web page, as a browser without scripts uses it. `browser.rs` does the same with a real
+//! one.
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod support;
+
+use serde_json::json;
+use support::showcase::{PASSWORD, log_in, start};
+use support::{Answer, Running};
+
+/// What a browser says when a person follows a link or sends a form.
+const NAVIGATION: &str = "sec-fetch-mode: navigate";
+
+async fn page(showcase: &Running, path: &str, cookie: &str) -> Answer {
+    let headers = [NAVIGATION.to_owned(), cookie.to_owned()];
+    let answer = showcase.get(path, &headers).await;
+    assert_page(&answer);
+    answer
+}
+
+async fn submit(showcase: &Running, path: &str, cookie: &str, form: &str) -> Answer {
+    let headers = [NAVIGATION.to_owned(), cookie.to_owned()];
+    showcase.post_form(path, &headers, form).await
+}
+
+fn assert_page(answer: &Answer) {
+    assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
+    // SES-24, and what keeps the back button from showing it.
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(answer.header("referrer-policy"), "same-origin");
+    let policy = answer.header("content-security-policy");
+    for rule in [
+        "default-src 'none'",
+        "style-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.split("; ").any(|said| said == rule), "{policy}");
+    }
+    for inline in ["<script", "<style", " style=", " onclick="] {
+        assert!(!answer.body.contains(inline), "{inline} in {answer:?}");
+    }
+    assert!(answer.body.contains(r#"<html lang="en">"#), "{answer:?}");
+    assert_eq!(answer.header("www-authenticate"), "", "a dialog opens");
+}
+
+/// The public ids in the forms of the page, this session's first.
+fn ids(page: &Answer) -> Vec<String> {
+    let ids = page.body.split(r#"name="id" value=""#).skip(1);
+    ids.map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+const NO_COOKIE: &str = "x-nothing: here";
+
+#[tokio::test]
+async fn the_style_sheet_is_served() {
+    let showcase = start();
+    let answer = showcase.get("/style.css", &[]).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), "text/css; charset=utf-8");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    let start = page(&showcase, "/", NO_COOKIE).await.body;
+    assert!(start.contains(r#"href="/style.css""#), "{start}");
+}
+
+#[tokio::test]
+async fn x_10_failed_sign_ins_show_the_form_again_and_look_alike() {
+    let showcase = start();
+    let mut seen = Vec::new();
+    for user in ["alice", "mallory"] {
+        let form = format!("username={user}&password=wrong&return_to=/me");
+        let answer = submit(&showcase, "/login", NO_COOKIE, &form).await;
+        assert_eq!(answer.status, 401);
+        assert_page(&answer);
+        assert!(!answer.headers.contains_key("set-cookie"));
+        for part in [
+            r#"role="alert""#,
+            &format!(r#"value="{user}""#),
+            r#"name="return_to" value="/me""#,
+        ] {
+            assert!(answer.body.contains(part), "{part} in {answer:?}");
+        }
+        assert!(!answer.body.contains("wrong\""), "the password came back");
+        seen.push(answer.body.replace(user, "NAME"));
+
+        // A program gets a problem.
+        let answer = showcase.post_form("/login", &[], &form).await;
+        assert_eq!(answer.status, 401);
+        answer.problem();
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[tokio::test]
+async fn what_a_person_or_a_device_says_is_escaped() {
+    let showcase = start();
+    let markup = r#""><b id=x>&"#;
+    let encoded = "%22%3E%3Cb+id%3Dx%3E%26";
+    let form = format!("username={encoded}&password=wrong");
+    let answer = submit(&showcase, "/login", NO_COOKIE, &form).await;
+    assert!(
+        answer.body.contains("&quot;&gt;&lt;b id=x&gt;&amp;"),
+        "{answer:?}"
+    );
+    assert!(!answer.body.contains(markup));
+
+    let form = format!("username=alice&password={}", PASSWORD.replace(' ', "+"));
+    let agent = [format!("user-agent: {markup} Firefox/1")];
+    let cookie = showcase.post_form("/login", &agent, &form).await.cookie();
+    showcase.secret(cookie.split_once('=').unwrap().1);
+    let shown = page(&showcase, "/", &cookie).await.body;
+    assert!(
+        shown.contains("Firefox") && !shown.contains("<b id"),
+        "{shown}"
+    );
+
+    // What a link says is not said by the page.
+    let path = "/?notice=%3Cb%3E&return_to=%22%3E%3Cb%3E";
+    let shown = page(&showcase, path, NO_COOKIE).await.body;
+    assert!(
+        !shown.contains("<b>") && !shown.contains("role=\"status\""),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn ses_18_forms_end_sessions_at_once() {
+    let showcase = start();
+    let mut cookies = Vec::new();
+    for _ in 0..4 {
+        cookies.push(log_in(&showcase, "alice", PASSWORD).await.cookie());
+    }
+    let bobs = log_in(&showcase, "bob", PASSWORD).await.cookie();
+    let mine = page(&showcase, "/", &cookies[0]).await;
+    assert_eq!(ids(&mine).len(), 4);
+    assert_eq!(mine.body.matches("This device").count(), 1);
+    assert!(!mine.body.contains(cookies[0].split_once('=').unwrap().1));
+
+    // Not somebody else's.
+    let form = format!("id={}", ids(&page(&showcase, "/", &bobs).await)[0]);
+    submit(&showcase, "/sessions/end", &cookies[0], &form).await;
+    assert_eq!(showcase.get("/me", &[bobs.clone()]).await.status, 200);
+    // Not from another site, and not without a session.
+    let form = format!("id={}", ids(&mine)[1]);
+    for (headers, status) in [
+        (
+            vec![
+                cookies[0].clone(),
+                "origin: https://evil.example".to_owned(),
+            ],
+            403,
+        ),
+        (vec!["origin: https://evil.example".to_owned()], 401),
+    ] {
+        for (path, form) in [("/sessions/end", &*form), ("/sessions/end-others", "")] {
+            let mut headers = headers.clone();
+            headers.push("content-type: application/x-www-form-urlencoded".to_owned());
+            let answer = showcase.send("POST", path, &headers, form).await;
+            assert_eq!(answer.status, status, "{path}: {answer:?}");
+        }
+    }
+    assert_eq!(ids(&page(&showcase, "/", &cookies[0]).await).len(), 4);
+
+    let answer = submit(&showcase, "/sessions/end", &cookies[0], &form).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("location")),
+        (303, "/?notice=session-ended")
+    );
+    assert_eq!(ids(&page(&showcase, "/", &cookies[0]).await).len(), 3);
+
+    let answer = submit(&showcase, "/sessions/end-others", &cookies[0], "").await;
+    assert_eq!(answer.status, 303);
+    let left = page(&showcase, answer.header("location"), &cookies[0]).await;
+    assert_eq!(ids(&left).len(), 1);
+    assert!(left.body.contains(r#"role="status""#), "{left:?}");
+
+    // This one: that is signing out.
+    let form = format!("id={}", ids(&left)[0]);
+    let answer = submit(&showcase, "/sessions/end", &cookies[0], &form).await;
+    assert!(
+        answer.header("set-cookie").contains("Max-Age=0"),
+        "{answer:?}"
+    );
+    for cookie in &cookies {
+        let shown = page(&showcase, "/", cookie).await.body;
+        assert!(
+            shown.contains("action=\"/login\"") && !shown.contains("user-alice"),
+            "{shown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_comes_too_late_leads_back_to_the_sign_in() {
+    let showcase = start();
+    let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    submit(&showcase, "/logout", &cookie, "").await;
+    for path in [
+        "/logout",
+        "/sessions/end",
+        "/sessions/end-others",
+        "/account/password",
+    ] {
+        let answer = submit(&showcase, path, &cookie, "id=x&current=x&new=x").await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (303, "/?notice=signed-out"),
+            "{path}: {answer:?}"
+        );
+        // For a program it is what it was.
+        let answer = showcase.post_form(path, &[cookie.clone()], "id=x").await;
+        assert_eq!(answer.status, 401, "{path}: {answer:?}");
+        answer.problem();
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_changed_by_form_and_mistakes_are_told() {
+    const NEW: &str = "another battery staple";
+
+    let showcase = start();
+    showcase.secret(NEW);
+    let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let elsewhere = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let form = |current: &str, new: &str| format!("current={current}&new={new}").replace(' ', "+");
+    for (form, status, text) in [
+        (form("wrong", NEW), 403, "The current password is wrong"),
+        (form(PASSWORD, "short"), 422, "too short"),
+    ] {
+        let answer = submit(&showcase, "/account/password", &cookie, &form).await;
+        assert_eq!(answer.status, status);
+        assert_page(&answer);
+        assert!(answer.body.contains(text), "{answer:?}");
+    }
+    let answer = submit(
+        &showcase,
+        "/account/password",
+        &cookie,
+        &form(PASSWORD, NEW),
+    )
+    .await;
+    assert_eq!(answer.status, 303, "{answer:?}");
+    let shown = page(&showcase, answer.header("location"), &cookie).await;
+    assert!(shown.body.contains("has been changed"), "{shown:?}");
+    assert_eq!(showcase.get("/me", &[elsewhere]).await.status, 401);
+    assert_eq!(log_in(&showcase, "alice", NEW).await.status, 303);
+}
+
+#[tokio::test]
+async fn an_identity_without_a_session_is_offered_no_sessions() {
+    let showcase = start();
+    let headers = [support::showcase::basic("bob", PASSWORD)];
+    let answer = showcase.get("/", &headers).await;
+    assert!(answer.body.contains("user-bob"), "{answer:?}");
+    assert!(!answer.body.contains("<form"), "{answer:?}");
+    assert_eq!(
+        showcase.get("/whoami", &[]).await.json(),
+        json!({ "subject": null })
+    );
+}
