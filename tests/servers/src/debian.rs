@@ -11,18 +11,27 @@ use std::process::Command;
 ///
 /// Panics if the package cannot be installed.
 pub(crate) fn program(program: &str, package: &str) -> PathBuf {
-    if let Some(path) = find(program) {
+    installed(package, || find(program))
+}
+
+/// What `find` finds; `package` is installed if that is nothing.
+///
+/// # Panics
+///
+/// Panics if the package cannot be installed.
+pub(crate) fn installed(package: &str, find: impl Fn() -> Option<PathBuf>) -> PathBuf {
+    if let Some(path) = find() {
         return path;
     }
     // Test programs run side by side, and dpkg lets only one in.
     let lock = env::temp_dir().join("test-servers.install.lock");
     let lock = File::create(&lock).expect("the folder for temporary files can be written to");
     lock.lock().expect("files can be locked");
-    if find(program).is_none() {
+    if find().is_none() {
         apt(&["update"]);
         apt(&["install", "-y", "--no-install-recommends", package]);
     }
-    find(program).unwrap_or_else(|| panic!("{package} was installed and has no {program}"))
+    find().unwrap_or_else(|| panic!("{package} was installed and is not where it should be"))
 }
 
 fn find(program: &str) -> Option<PathBuf> {
@@ -60,7 +69,7 @@ fn apt(arguments: &[&str]) {
     assert!(done, "apt-get {arguments:?} has failed");
 }
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output();
     id.is_ok_and(|id| id.stdout.trim_ascii() == b"0")
 }

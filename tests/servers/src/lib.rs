@@ -4,7 +4,9 @@
 
 mod debian;
 mod folder;
+mod postgres;
 mod process;
 mod redis;
 
+pub use self::postgres::PostgresServer;
 pub use self::redis::{RedisCluster, RedisSentinel, RedisServer};
