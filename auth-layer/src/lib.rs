@@ -47,7 +47,9 @@ pub use self::extract::{
     Claims, CurrentUser, CurrentUserRejection, FromIdentity, Required, Requires,
 };
 pub use self::guard::{Guard, GuardFuture, LoginRedirect, RequireAuth, Requirement, ReturnTo};
-pub use self::identity::{Factor, FactorKind, Identity, IdentityBuilder, InvalidScope, ScopeSet};
+pub use self::identity::{
+    CredentialEpoch, Factor, FactorKind, Identity, IdentityBuilder, InvalidScope, ScopeSet,
+};
 pub use self::layer::{AuthLayer, Authenticate, ResponseFuture};
 pub use self::origin::Origin;
 pub use self::password::{PasswordCredentials, PasswordVerifier};

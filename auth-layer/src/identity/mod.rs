@@ -1,6 +1,7 @@
 //! Who is asking: [`Identity`] and what it consists of.
 
 mod builder;
+mod credential_epoch;
 mod factor;
 mod scope_set;
 
@@ -13,6 +14,7 @@ use http::Extensions;
 use serde::de::DeserializeOwned;
 
 pub use self::builder::IdentityBuilder;
+pub use self::credential_epoch::CredentialEpoch;
 pub use self::factor::{Factor, FactorKind};
 pub use self::scope_set::{InvalidScope, ScopeSet};
 

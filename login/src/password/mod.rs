@@ -50,6 +50,8 @@ mod pool;
 mod store;
 mod user;
 
+pub use auth_layer::CredentialEpoch;
+
 pub use self::error::{HashError, HashErrorKind, NewPasswordError};
 pub use self::hash::{PasswordHash, Verification};
 pub use self::hasher::{PasswordHasher, PasswordHasherBuilder};
@@ -59,4 +61,4 @@ pub use self::memory_store::MemoryUserStore;
 pub use self::pepper::Pepper;
 pub use self::pool::{HashPool, HashPoolBuilder};
 pub use self::store::{SharedUserStore, UserStore};
-pub use self::user::{CredentialEpoch, UserRecord};
+pub use self::user::UserRecord;

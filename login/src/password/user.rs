@@ -1,6 +1,6 @@
 //! What a store knows about a user.
 
-use auth_layer::ScopeSet;
+use auth_layer::{CredentialEpoch, ScopeSet};
 
 use super::hash::PasswordHash;
 
@@ -88,36 +88,5 @@ impl UserRecord {
     pub fn with_credential_epoch(mut self, epoch: u64) -> Self {
         self.credential_epoch = Some(CredentialEpoch::new(epoch));
         self
-    }
-}
-
-/// A number that grows whenever a user's credentials change: a new password, a removed factor, "log
-/// out everywhere".
-///
-/// It is an extra of the identity. A session that keeps it can be told apart from those that began
-/// after the change. Replacing an outdated hash of the same password does not raise it.
-///
-/// ```
-/// use auth_layer::Identity;
-/// use login::password::CredentialEpoch;
-///
-/// let identity = Identity::builder("password", "user-17")
-///     .extra(CredentialEpoch::new(3))
-///     .build();
-/// assert!(identity.extra::<CredentialEpoch>() < Some(&CredentialEpoch::new(4)));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CredentialEpoch(u64);
-
-impl CredentialEpoch {
-    /// The epoch of this number.
-    #[must_use]
-    pub const fn new(epoch: u64) -> Self {
-        Self(epoch)
-    }
-
-    /// The number.
-    pub const fn as_u64(self) -> u64 {
-        self.0
     }
 }

@@ -21,8 +21,8 @@ impl SessionHandle {
     /// one that the request came with.
     ///
     /// Of `identity`, which comes from whoever verified the password, the passkey or the provider's
-    /// answer, the session keeps issuer, subject, tenant, roles, scopes, factors, `auth_time`, `acr`
-    /// and claims. What is returned is the identity by the session.
+    /// answer, the session keeps issuer, subject, tenant, roles, scopes, factors, `auth_time`, `acr`,
+    /// claims and [`CredentialEpoch`](auth_layer::CredentialEpoch). What is returned is the identity by the session.
     ///
     /// Without an `auth_time` it is when the latest of the factors was proved. An identity without
     /// factors and without `auth_time` gets none: nobody knows when its user last proved anything,

@@ -1,6 +1,6 @@
 //! Storing a new session, in the place of another or not.
 
-use auth_layer::{AuthError, AuthErrorKind, Identity};
+use auth_layer::{AuthError, AuthErrorKind, CredentialEpoch, Identity};
 
 use super::{Current, SessionHandle};
 use crate::backend::{CreateOutcome, NewSession, RotateOutcome};
@@ -115,6 +115,9 @@ fn session_identity(identity: &Identity, record: &SessionRecord) -> Identity {
     }
     if let Some(acr) = identity.acr() {
         own = own.acr(acr);
+    }
+    if let Some(epoch) = identity.extra::<CredentialEpoch>() {
+        own = own.extra(*epoch);
     }
     if let Some(claims) = identity.raw_claims() {
         own = own.raw_claims(claims.clone());

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_layer::{Factor, FactorKind, Identity, ScopeSet};
+use auth_layer::{CredentialEpoch, Factor, FactorKind, Identity, ScopeSet, SecretDigest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -26,6 +28,9 @@ struct Stored<'a> {
     ua: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ip: Option<IpAddr>,
+    /// The digest of the selector of a remember-me series, in base64url.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    series: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +50,8 @@ struct Login<'a> {
     auth_time: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     claims: Option<&'a RawValue>,
 }
@@ -75,6 +82,7 @@ impl SessionRecord {
                 .collect(),
             auth_time: login.auth_time().map(millis),
             acr: login.acr().map(str::to_owned),
+            epoch: login.extra::<CredentialEpoch>().map(|e| e.as_u64()),
             claims: login
                 .raw_claims()
                 .and_then(|claims| serde_json::from_slice(claims).ok()),
@@ -86,6 +94,9 @@ impl SessionRecord {
             login,
             ua: self.device.user_agent().map(str::to_owned),
             ip: self.device.address(),
+            series: self
+                .remembered_by
+                .map(|series| URL_SAFE_NO_PAD.encode(series.as_bytes())),
         };
         serde_json::to_vec(&stored).expect("strings and numbers are JSON")
     }
@@ -108,6 +119,10 @@ impl SessionRecord {
             Some(login) => Some(login.into_identity(stored.id, ends_at)?),
             None => None,
         };
+        let remembered_by = match stored.series {
+            Some(series) => Some(digest(&series)?),
+            None => None,
+        };
         Ok(Self {
             id: stored.id,
             version,
@@ -117,6 +132,7 @@ impl SessionRecord {
             ends_at,
             login,
             device: Device::new(stored.ua.as_deref(), stored.ip),
+            remembered_by,
             data,
         })
     }
@@ -151,6 +167,9 @@ impl Login<'_> {
         if let Some(acr) = self.acr {
             identity = identity.acr(acr);
         }
+        if let Some(epoch) = self.epoch {
+            identity = identity.extra(CredentialEpoch::new(epoch));
+        }
         if let Some(claims) = self.claims {
             identity = identity.raw_claims(Bytes::copy_from_slice(claims.get().as_bytes()));
         }
@@ -169,10 +188,20 @@ fn time(millis: u64) -> Result<SystemTime, DecodeRecordError> {
         .ok_or(DecodeRecordError::Time)
 }
 
+fn digest(text: &str) -> Result<SecretDigest, DecodeRecordError> {
+    let mut bytes = [0; 32];
+    match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+        Ok(32) => Ok(SecretDigest::from_bytes(bytes)),
+        _ => Err(DecodeRecordError::Digest),
+    }
+}
+
 /// A stored session that cannot be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DecodeRecordError {
+    /// It holds a digest of the wrong length.
+    Digest,
     /// It is not the JSON that [`SessionRecord::encode`] writes.
     Json(serde_json::Error),
     /// It holds a time that this platform cannot express.
@@ -189,7 +218,7 @@ impl Error for DecodeRecordError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Json(error) => Some(error),
-            Self::Time => None,
+            Self::Digest | Self::Time => None,
         }
     }
 }
@@ -214,6 +243,8 @@ mod tests {
             scopes in proptest::collection::vec("[a-z:]{1,8}", 0..4),
             times in proptest::collection::vec(0_u64..4_000_000_000, 5),
             claims in proptest::option::of("[a-z\"\\\\ä]{0,10}"),
+            epoch in proptest::option::of(any::<u64>()),
+            series in proptest::option::of(any::<[u8; 32]>()),
         ) {
             let id = SessionId::generate().unwrap();
             let mut record = SessionRecord::new(id, second(times[0]), SessionLimits::STRICT);
@@ -229,7 +260,9 @@ mod tests {
             if let Some(claims) = claims {
                 login = login.raw_claims(serde_json::json!({ "name": claims }).to_string());
             }
+            if let Some(epoch) = epoch { login = login.extra(CredentialEpoch::new(epoch)) }
             let login = login.build();
+            record.remembered_by = series.map(SecretDigest::from_bytes);
             record.login = Some(login.clone());
             record.device = Device::new(texts[3].as_deref(), Some([127, 0, 0, 1].into()));
 
@@ -245,6 +278,9 @@ mod tests {
             prop_assert_eq!(read_login.acr(), login.acr());
             prop_assert_eq!(read_login.raw_claims(), login.raw_claims());
             prop_assert_eq!(read_login.session_id(), Some(&*id.to_string()));
+            let epoch_of = |login: &Identity| login.extra::<CredentialEpoch>().copied();
+            prop_assert_eq!(epoch_of(&read_login), epoch_of(&login));
+            prop_assert_eq!(read.remembered_by, record.remembered_by);
             prop_assert_eq!(read.device, record.device);
             prop_assert_eq!(read.id, id);
             prop_assert_eq!((read.version, read.created_at), (7, record.created_at));

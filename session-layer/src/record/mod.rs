@@ -7,7 +7,7 @@ mod device;
 use std::fmt;
 use std::time::SystemTime;
 
-use auth_layer::Identity;
+use auth_layer::{Identity, SecretDigest};
 
 pub use self::codec::DecodeRecordError;
 pub use self::data::SessionData;
@@ -21,7 +21,8 @@ use crate::{SessionId, SessionLimits, UserKey};
 /// `expires_at` are what [`update`](crate::SessionBackend::update) and
 /// [`touch`](crate::SessionBackend::touch) write.
 ///
-/// There is no secret in it: neither the cookie's value nor its digest.
+/// There is no secret in it: neither the cookie's value nor its digest, and of a remember-me series
+/// only the digest of its selector.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SessionRecord {
@@ -41,6 +42,8 @@ pub struct SessionRecord {
     pub login: Option<Identity>,
     /// What it runs on, as far as that was told at login.
     pub device: Device,
+    /// The remember-me series that the session came from or has begun: the digest of its selector.
+    pub remembered_by: Option<SecretDigest>,
     /// What handlers have put into it.
     pub data: SessionData,
 }
@@ -59,6 +62,7 @@ impl SessionRecord {
             ends_at,
             login: None,
             device: Device::default(),
+            remembered_by: None,
             data: SessionData::default(),
         }
     }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use auth_layer::{Identity, SecretDigest};
+use auth_layer::{CredentialEpoch, Identity, SecretDigest};
 use session_layer::{
     CreateOutcome, Device, NewSession, RotateOutcome, SessionBackend, SessionCap, SessionData,
     SessionId, SessionLimits, SessionRecord, Touch, UserKey, WhenFull,
@@ -42,6 +42,7 @@ impl<S: SessionBackend> Trial<S> {
             .tenant("tenant")
             .role("admin")
             .auth_time(self.start)
+            .extra(CredentialEpoch::new(7))
             .build()
     }
 
@@ -57,6 +58,7 @@ impl<S: SessionBackend> Trial<S> {
                 .build()
         });
         record.device = Device::new(Some("Browser/1.0"), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        record.remembered_by = user.map(|_| SecretDigest::from_bytes(random()));
         record.data = data("first");
         NewSession::new(SecretDigest::from_bytes(random()), record)
     }
