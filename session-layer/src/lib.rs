@@ -17,6 +17,7 @@ mod layer;
 mod limits;
 mod memory;
 mod record;
+mod remember;
 mod scheme;
 mod secret;
 mod sessions;
@@ -36,6 +37,10 @@ pub use self::layer::{SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder
 pub use self::limits::SessionLimits;
 pub use self::memory::MemorySessionBackend;
 pub use self::record::{DecodeRecordError, Device, SessionData, SessionRecord};
+pub use self::remember::{
+    DecodeRememberedLoginError, MemoryRememberStore, NewSeries, RedeemOutcome, Redemption,
+    RememberStore, RememberedLogin, SharedRememberStore,
+};
 pub use self::scheme::{SessionCredential, SessionScheme, VerifySession};
 pub use self::sessions::{SessionInfo, Sessions};
 pub use self::user::UserKey;

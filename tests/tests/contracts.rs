@@ -7,11 +7,16 @@ use auth_layer::MemoryRevocations;
 use auth_layer::digest::{DigestStore as _, MemoryDigestStore, MemoryNonceCounters};
 use auth_test::{Faults, Faulty, contract};
 use login::password::MemoryUserStore;
-use session_layer::MemorySessionBackend;
+use session_layer::{MemoryRememberStore, MemorySessionBackend};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x_18_sessions_in_memory() {
     contract::session_backend(async || MemorySessionBackend::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ses_21_remembered_logins_in_memory() {
+    contract::remember_store(async || MemoryRememberStore::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -70,6 +75,8 @@ async fn a_healthy_faulty_store_keeps_the_contract() {
     let faults = Faults::new();
     let sessions = Faulty::new(MemorySessionBackend::new(), &faults);
     contract::session_backend(async || sessions.clone()).await;
+    let remembered = Faulty::new(MemoryRememberStore::new(), &faults);
+    contract::remember_store(async || remembered.clone()).await;
     let keys = Faulty::new(MemoryApiKeys::new(), &faults);
     contract::api_key_store(async || keys.clone()).await;
     let counters = Faulty::new(MemoryNonceCounters::new(), &faults);

@@ -7,6 +7,10 @@ use crate::SessionRecord;
 /// wrong is left to [`find`](crate::SessionBackend::find) to say.
 #[derive(Clone, Debug)]
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is made to be taken apart at once, without a box"
+)]
 pub enum SessionLookup {
     /// This is its record.
     Found(SessionRecord),

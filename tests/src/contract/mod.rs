@@ -23,7 +23,7 @@
 )]
 #![cfg_attr(
     feature = "session",
-    doc = "| [`session_backend`] | `session_layer::SessionBackend` | `session` |"
+    doc = "| [`session_backend`] | `session_layer::SessionBackend` | `session` |\n| [`remember_store`] | `session_layer::RememberStore` | `session` |"
 )]
 #![cfg_attr(
     feature = "login",
@@ -49,6 +49,8 @@ mod api_key_store;
 mod digest_store;
 mod nonce_counters;
 mod race;
+#[cfg(feature = "session")]
+mod remember_store;
 mod revocations;
 #[cfg(feature = "session")]
 mod session_backend;
@@ -65,6 +67,8 @@ pub use self::digest_store::digest_store;
 pub use self::nonce_counters::{
     nonce_counters, nonce_counters_over_time, nonce_counters_when_full,
 };
+#[cfg(feature = "session")]
+pub use self::remember_store::remember_store;
 pub use self::revocations::{revocations, revocations_over_time};
 #[cfg(feature = "session")]
 pub use self::session_backend::session_backend;

@@ -3,6 +3,8 @@
 #[cfg(feature = "apikey")]
 mod api_key_store;
 mod digest;
+#[cfg(feature = "session")]
+mod remember_store;
 mod revocations;
 #[cfg(feature = "session")]
 mod session_backend;
