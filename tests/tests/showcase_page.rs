@@ -1,6 +1,10 @@
 //! The showcase's web page, as a browser without scripts uses it. `browser.rs` does the same with a real
 //! one.
 #![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a list of one header reads like one of two"
+)]
 
 mod support;
 

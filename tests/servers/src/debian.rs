@@ -34,7 +34,8 @@ pub(crate) fn installed(package: &str, find: impl Fn() -> Option<PathBuf>) -> Pa
     find().unwrap_or_else(|| panic!("{package} was installed and is not where it should be"))
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+/// Where `program` is, if it is installed.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(["/usr/bin".into(), "/usr/sbin".into()]);
     folders

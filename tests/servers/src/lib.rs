@@ -2,11 +2,13 @@
 //! interface, in a folder of its own, stopped when the value is dropped. What is missing on the machine is
 //! installed from Debian's packages.
 
+mod chromium;
 mod debian;
 mod folder;
 mod postgres;
 mod process;
 mod redis;
 
+pub use self::chromium::{ChromeDriver, Profile};
 pub use self::postgres::PostgresServer;
 pub use self::redis::{RedisCluster, RedisSentinel, RedisServer};

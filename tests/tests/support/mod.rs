@@ -11,6 +11,7 @@
 )]
 
 pub mod showcase;
+pub mod webdriver;
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::PathBuf;

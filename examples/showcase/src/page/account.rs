@@ -147,8 +147,9 @@ fn entry(session: &SessionInfo) -> Markup {
                     @if let Some(address) = session.device().address() {
                         "From " (address) " · "
                     }
-                    "since " (moment(session.created_at()))
-                    " · last seen " (moment(session.last_seen_at()))
+                    "signed in " (moment(session.created_at()))
+                    br;
+                    "Last seen " (moment(session.last_seen_at()))
                 }
             }
             form method="post" action="/sessions/end" {
