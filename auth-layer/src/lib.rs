@@ -22,6 +22,7 @@ mod identity;
 mod layer;
 mod origin;
 mod password;
+mod rate;
 mod refusal;
 mod revocation;
 mod scheme;
@@ -53,6 +54,9 @@ pub use self::identity::{
 pub use self::layer::{AuthLayer, Authenticate, ResponseFuture};
 pub use self::origin::Origin;
 pub use self::password::{PasswordCredentials, PasswordVerifier};
+pub use self::rate::{
+    Charge, MemoryRateCounters, Rate, RateCounters, RateKey, SharedRateCounters, TakeOutcome,
+};
 pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_response};
 pub use self::revocation::{
     IssuedToken, MAX_LEEWAY, MemoryRevocations, Revocations, SharedRevocations, SubjectRevocation,

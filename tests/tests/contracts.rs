@@ -3,8 +3,8 @@
 mod broken;
 
 use apikey_layer::MemoryApiKeys;
-use auth_layer::MemoryRevocations;
 use auth_layer::digest::{DigestStore as _, MemoryDigestStore, MemoryNonceCounters};
+use auth_layer::{MemoryRateCounters, MemoryRevocations, SharedRateCounters};
 use auth_test::{Faults, Faulty, contract};
 use login::password::MemoryUserStore;
 use session_layer::{MemoryRememberStore, MemorySessionBackend};
@@ -69,6 +69,12 @@ async fn x_18_nonce_counters_in_memory() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x_18_rate_counters_in_memory() {
+    contract::rate_counters(async || MemoryRateCounters::new()).await;
+    contract::rate_counters(async || SharedRateCounters::new(MemoryRateCounters::new())).await;
+}
+
 /// A suite asks the same store again and again, and a store without faults passes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_healthy_faulty_store_keeps_the_contract() {
@@ -81,6 +87,8 @@ async fn a_healthy_faulty_store_keeps_the_contract() {
     contract::api_key_store(async || keys.clone()).await;
     let counters = Faulty::new(MemoryNonceCounters::new(), &faults);
     contract::nonce_counters(async || counters.clone()).await;
+    let rates = Faulty::new(MemoryRateCounters::new(), &faults);
+    contract::rate_counters(async || rates.clone()).await;
     let revocations = Faulty::new(MemoryRevocations::new(), &faults);
     contract::revocations(async || revocations.clone()).await;
     assert!(faults.calls() > 1_000);

@@ -30,6 +30,7 @@
     doc = "| [`user_store`] | `login::password::UserStore` | `login` |"
 )]
 //! | [`revocations`], [`revocations_over_time`] | `auth_layer::Revocations` | |
+//! | [`rate_counters`] | `auth_layer::RateCounters` | |
 //! | [`digest_store`] | `auth_layer::digest::DigestStore` | |
 //! | [`nonce_counters`], [`nonce_counters_over_time`], [`nonce_counters_when_full`] | `auth_layer::digest::NonceCounters` | |
 //!
@@ -49,6 +50,7 @@ mod api_key_store;
 mod digest_store;
 mod nonce_counters;
 mod race;
+mod rate_counters;
 #[cfg(feature = "session")]
 mod remember_store;
 mod revocations;
@@ -67,6 +69,7 @@ pub use self::digest_store::digest_store;
 pub use self::nonce_counters::{
     nonce_counters, nonce_counters_over_time, nonce_counters_when_full,
 };
+pub use self::rate_counters::rate_counters;
 #[cfg(feature = "session")]
 pub use self::remember_store::remember_store;
 pub use self::revocations::{revocations, revocations_over_time};

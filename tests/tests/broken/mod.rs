@@ -5,6 +5,7 @@
 mod digest;
 mod keys;
 mod near_cache;
+mod rates;
 mod remembered;
 mod revocations;
 mod session_faults;

@@ -3,6 +3,7 @@
 #[cfg(feature = "apikey")]
 mod api_key_store;
 mod digest;
+mod rate_counters;
 #[cfg(feature = "session")]
 mod remember_store;
 mod revocations;

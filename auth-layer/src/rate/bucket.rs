@@ -1,0 +1,160 @@
+//! The arithmetic of a bucket (GCRA): one instant says how full it is.
+//!
+//! The instant is when the bucket is full again if nothing more is taken, in microseconds since
+//! 1970. An instant that has passed, and none at all, is a full bucket.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Rate;
+
+/// What becomes of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) full_at: u64,
+    /// How many tokens remain, or after how many microseconds there is one.
+    pub(super) outcome: Result<u32, u64>,
+}
+
+/// Microseconds since 1970; earlier is 0.
+pub(super) fn micros(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// Takes a token, if there is one.
+pub(super) fn take(full_at: u64, rate: Rate, now: u64) -> Taken {
+    let (interval, span) = (rate.interval_micros(), rate.span_micros());
+    let full_at = bounded(full_at, rate, now);
+    // How much of the span would be used up then.
+    let used = (full_at - now).saturating_add(interval);
+    if used > span {
+        // The bounded instant is kept: from here on the bucket refills by the clock as it goes now.
+        let outcome = Err(used - span);
+        return Taken { full_at, outcome };
+    }
+    let remaining = (span - used) / interval;
+    Taken {
+        full_at: now.saturating_add(used),
+        outcome: Ok(u32::try_from(remaining).unwrap_or(u32::MAX)),
+    }
+}
+
+/// Puts a token back; never more than there is room for.
+pub(super) fn give_back(full_at: u64, rate: Rate, now: u64) -> u64 {
+    let full_at = bounded(full_at, rate, now);
+    full_at.saturating_sub(rate.interval_micros()).max(now)
+}
+
+/// An instant that this bucket can have now. One that lies further ahead than an empty bucket's was
+/// set by a clock that went wrong, or under another rate: it counts as an empty bucket, so that it
+/// neither frees nor blocks anybody for longer than the period.
+pub(super) fn bounded(full_at: u64, rate: Rate, now: u64) -> u64 {
+    full_at.clamp(now, now.saturating_add(rate.span_micros()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+    const NOW: u64 = 1_000_000 * SECOND;
+
+    fn rate(text: &str) -> Rate {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_bucket_starts_full_and_refills_evenly() {
+        let rate = rate("5/5m");
+        let mut full_at = 0;
+        for remaining in [4, 3, 2, 1, 0] {
+            let taken = take(full_at, rate, NOW);
+            assert_eq!(taken.outcome, Ok(remaining));
+            full_at = taken.full_at;
+        }
+        for (seconds, outcome) in [
+            (0, Err(60 * SECOND)),
+            (59, Err(SECOND)),
+            (60, Ok(0)),
+            (119, Ok(0)),
+            (120, Ok(1)),
+            (300, Ok(4)),
+            (3000, Ok(4)),
+        ] {
+            let taken = take(full_at, rate, NOW + seconds * SECOND);
+            assert_eq!(taken.outcome, outcome, "{seconds}");
+        }
+        // Asking an empty bucket changes nothing.
+        assert_eq!(take(full_at, rate, NOW + SECOND).full_at, full_at);
+    }
+
+    #[test]
+    fn what_is_given_back_is_one_token_and_never_above_full() {
+        let rate = rate("2/m");
+        let one = take(0, rate, NOW).full_at;
+        let two = take(one, rate, NOW).full_at;
+        assert_eq!(give_back(two, rate, NOW), one);
+        assert_eq!(give_back(one, rate, NOW), NOW);
+        assert_eq!(give_back(0, rate, NOW), NOW);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_frees_nobody_and_blocks_for_a_period_at_most() {
+        let rate = rate("5/5m");
+        let year = 365 * 86_400 * SECOND;
+        for ahead in [1, 60 * SECOND, year] {
+            let empty = (0..5).fold(0, |full_at, _| take(full_at, rate, NOW + ahead).full_at);
+            let refused = take(empty, rate, NOW);
+            assert!(refused.outcome.is_err(), "{ahead}");
+            let later = take(refused.full_at, rate, NOW + 300 * SECOND);
+            assert_eq!(later.outcome, Ok(4), "{ahead}");
+        }
+        // Nor does the end of time overflow.
+        assert!(take(u64::MAX, rate, u64::MAX).outcome.is_ok());
+        assert_eq!(take(u64::MAX, rate, 0).outcome, Err(60 * SECOND));
+    }
+
+    proptest! {
+        /// In any time no more is taken than the bucket holds and than comes back.
+        #[test]
+        fn no_more_is_taken_than_the_rate_allows(
+            count in 1_u32..50,
+            period in 1_u64..1000,
+            steps in proptest::collection::vec(0_u64..30 * SECOND, 1..200),
+        ) {
+            let rate = Rate::new(count, std::time::Duration::from_secs(period)).unwrap();
+            let (mut now, mut full_at, mut allowed) = (NOW, 0, 0);
+            for step in steps {
+                now += step;
+                let taken = take(full_at, rate, now);
+                full_at = taken.full_at;
+                match taken.outcome {
+                    Ok(remaining) => {
+                        prop_assert!(remaining < count);
+                        allowed += 1;
+                    }
+                    Err(wait) => {
+                        // It is true, to the microsecond.
+                        prop_assert!(take(full_at, rate, now + wait).outcome.is_ok());
+                        prop_assert!(take(full_at, rate, now + wait - 1).outcome.is_err());
+                    }
+                }
+                let most = u64::from(count) + (now - NOW) / rate.interval_micros();
+                prop_assert!(allowed <= most, "{} of {}", allowed, most);
+            }
+        }
+
+        #[test]
+        fn giving_back_undoes_taking(ahead in 0_u64..400 * SECOND) {
+            let rate = rate("5/5m");
+            let before = bounded(NOW + ahead, rate, NOW);
+            let taken = take(before, rate, NOW);
+            if taken.outcome.is_ok() {
+                prop_assert_eq!(give_back(taken.full_at, rate, NOW), before);
+            }
+        }
+    }
+}

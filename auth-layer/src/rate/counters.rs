@@ -1,0 +1,90 @@
+//! Where it is counted: [`RateCounters`].
+
+use std::time::{Duration, SystemTime};
+
+use super::Charge;
+use crate::AuthError;
+
+/// Counts what is taken from buckets of tokens, so that nothing happens more often than its
+/// [`Rate`](super::Rate).
+///
+/// Implement it with plain `async fn`s. [`MemoryRateCounters`](super::MemoryRateCounters) is the one
+/// for a single process; several nodes need one that they share.
+///
+/// # Contract
+///
+/// - **A bucket is one instant**: when it is full again if nothing more is taken, in whole
+///   microseconds since 1970. A bucket that was never taken from is full. Taking moves the instant,
+///   or `now` if that is later, by the rate's interval, if it then lies at most `count` intervals
+///   ahead of `now`; otherwise the bucket is empty and stays as it is.
+/// - **Atomic per bucket.** Of any number of parallel `take`s from a bucket that holds five, on any
+///   number of nodes, exactly five are allowed.
+/// - **In order.** `take` takes one token from each bucket in the order of the charges and stops at
+///   the first that is empty. What was taken before it stays taken, and nothing is taken behind it.
+/// - **Asking an empty bucket does not extend it**: however often it is asked, it has a token again
+///   after the time that was first answered.
+/// - **`peek` takes nothing** and answers what `take` would.
+/// - **`give_back` returns one token** to each bucket, and never makes it more than full.
+/// - **Time comes from the caller.** An instant more than `count` intervals ahead of `now`, left by
+///   a clock that was set back, counts as exactly that far ahead, and is stored so by the next
+///   `take`: nobody gets in for it, and nobody waits longer than a period.
+/// - **What is not full is remembered.** A store that has run out of room forgets buckets that are
+///   nearest to being full, and never an empty one: if it has only those, it fails.
+/// - **Dropped half-way**, a `take` may have taken from some of its buckets.
+/// - **An error means "could not count"** and is never read as "allowed" by itself.
+///
+/// `auth_test::contract::rate_counters` checks an implementation against this, with races.
+pub trait RateCounters: Send + Sync + 'static {
+    /// Takes one token from each bucket, in order, up to the first that is empty.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the buckets cannot be asked, or there is no room for another.
+    fn take(
+        &self,
+        charges: &[Charge],
+        now: SystemTime,
+    ) -> impl Future<Output = Result<TakeOutcome, AuthError>> + Send;
+
+    /// What [`take`](Self::take) would answer; nothing is taken.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the buckets cannot be asked.
+    fn peek(
+        &self,
+        charges: &[Charge],
+        now: SystemTime,
+    ) -> impl Future<Output = Result<TakeOutcome, AuthError>> + Send;
+
+    /// Returns one token to each bucket. Do it at most once for what a `take` has allowed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the buckets cannot be asked; then some of them may not have got theirs.
+    fn give_back(
+        &self,
+        charges: &[Charge],
+        now: SystemTime,
+    ) -> impl Future<Output = Result<(), AuthError>> + Send;
+}
+
+/// What became of [`RateCounters::take`].
+///
+/// Exhaustive: both have to be decided about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum TakeOutcome {
+    /// Every bucket had a token.
+    Allowed {
+        /// How many more there are in the bucket with the fewest; `u32::MAX` without any charge.
+        remaining: u32,
+    },
+    /// A bucket was empty.
+    Refused {
+        /// The place of its charge among the charges.
+        charge: usize,
+        /// When it has a token again; longer than zero.
+        retry_after: Duration,
+    },
+}

@@ -1,0 +1,332 @@
+//! The suite for [`RateCounters`].
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use auth_layer::{Charge, Rate, RateCounters, RateKey, TakeOutcome};
+
+use super::race::{drop_after, need_threads, race};
+use super::{HOUR, SECOND, answer, check, random, this_second};
+
+const ATOMIC: &str = "Of any number of parallel `take`s from a bucket that holds five, on any number of nodes, exactly five are allowed";
+const DROPPED: &str = "Dropped half-way, a `take` may have taken from some of its buckets";
+const GIVE_BACK: &str = "returns one token to each bucket, and never makes it more than full";
+const INSTANT: &str = "A bucket is one instant";
+const LOCKED: &str = "Asking an empty bucket does not extend it";
+const ORDER: &str =
+    "in the order of the charges and stops at the first that is empty. What was taken before it";
+const PEEK: &str = "`peek` takes nothing and answers what `take` would";
+const TIME: &str = "nobody gets in for it, and nobody waits longer than a period";
+
+/// Checks [`RateCounters`] against their contract.
+///
+/// What is checked: how a bucket is emptied and refills, to the microsecond, and that asking an
+/// empty one changes nothing; in which order charges are taken; what is given back; that of a hundred
+/// parallel takes from a bucket of five exactly five are allowed, also while others give back, and
+/// also when some are dropped half-way; and what a clock does that is set back.
+///
+/// Time is in the arguments alone and lies within an hour of the system's, so that stores may expire
+/// their entries by their own clock, some time after a bucket is full.
+///
+/// ```
+/// use auth_layer::MemoryRateCounters;
+/// use auth_test::contract;
+///
+/// # #[tokio::main(flavor = "multi_thread", worker_threads = 2)] async fn main() {
+/// contract::rate_counters(async || MemoryRateCounters::new()).await;
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// Panics if the counters break the contract or return an error, and on a runtime with one thread.
+pub async fn rate_counters<C: RateCounters>(make: impl AsyncFn() -> C) {
+    need_threads();
+    let trial = Trial::new(make().await);
+    trial.a_bucket_empties_and_refills().await;
+    trial.intervals_are_whole_microseconds().await;
+    trial.an_empty_bucket_stays_as_it_is().await;
+    trial.buckets_are_apart().await;
+    trial.charges_are_taken_in_order().await;
+    trial.peeking_takes_nothing().await;
+    trial.what_is_given_back_is_one_token().await;
+    trial.a_clock_may_be_set_back().await;
+    for _ in 0..10 {
+        trial.parallel_takes_are_counted_exactly().await;
+        trial.parallel_gifts_are_counted_exactly().await;
+    }
+    for waits in 0..8 {
+        trial.what_is_dropped_took_a_token_at_most(waits).await;
+    }
+}
+
+struct Trial<C> {
+    counters: Arc<C>,
+    now: SystemTime,
+}
+
+fn rate(text: &str) -> Rate {
+    text.parse().expect("a rate")
+}
+
+/// A bucket that nobody else has.
+fn bucket(rate_text: &str) -> Charge {
+    let name: [u8; 16] = random();
+    Charge::new(RateKey::new("contract", [name]), rate(rate_text))
+}
+
+fn allowed(remaining: u32) -> TakeOutcome {
+    TakeOutcome::Allowed { remaining }
+}
+
+fn refused(charge: usize, retry_after: Duration) -> TakeOutcome {
+    TakeOutcome::Refused {
+        charge,
+        retry_after,
+    }
+}
+
+impl<C: RateCounters> Trial<C> {
+    fn new(counters: C) -> Self {
+        Self {
+            counters: Arc::new(counters),
+            now: this_second(),
+        }
+    }
+
+    async fn expect(
+        &self,
+        charges: &[Charge],
+        now: SystemTime,
+        expected: TakeOutcome,
+        line: &'static str,
+    ) {
+        let found = answer(self.counters.take(charges, now).await);
+        check!(line, found == expected, "{found:?}, not {expected:?}");
+    }
+
+    async fn expect_peek(&self, charges: &[Charge], now: SystemTime, expected: TakeOutcome) {
+        let found = answer(self.counters.peek(charges, now).await);
+        check!(PEEK, found == expected, "{found:?}, not {expected:?}");
+    }
+
+    /// Takes all that a full bucket holds.
+    async fn empty(&self, charge: Charge, now: SystemTime) {
+        for remaining in (0..charge.rate().count()).rev() {
+            self.expect(&[charge], now, allowed(remaining), INSTANT)
+                .await;
+        }
+    }
+
+    async fn a_bucket_empties_and_refills(&self) {
+        let five = bucket("5/5m");
+        self.empty(five, self.now).await;
+        for (later, outcome) in [
+            (Duration::ZERO, refused(0, 60 * SECOND)),
+            (59 * SECOND, refused(0, SECOND)),
+            (
+                60 * SECOND - Duration::from_micros(1),
+                refused(0, Duration::from_micros(1)),
+            ),
+            (60 * SECOND, allowed(0)),
+            (119 * SECOND, refused(0, SECOND)),
+            (200 * SECOND, allowed(1)),
+            (HOUR, allowed(4)),
+            (HOUR, allowed(3)),
+        ] {
+            self.expect(&[five], self.now + later, outcome, INSTANT)
+                .await;
+        }
+        let one = bucket("1/s");
+        self.empty(one, self.now).await;
+        self.expect(&[one], self.now, refused(0, SECOND), INSTANT)
+            .await;
+        self.expect(&[one], self.now + SECOND, allowed(0), INSTANT)
+            .await;
+        let none = answer(self.counters.take(&[], self.now).await);
+        check!(ORDER, none == allowed(u32::MAX), "{none:?} without charges");
+    }
+
+    /// Seven do not divide a second: stores that calculate otherwise would not count alike.
+    async fn intervals_are_whole_microseconds(&self) {
+        let seven = bucket("7/s");
+        self.empty(seven, self.now).await;
+        let interval = Duration::from_micros(142_858);
+        self.expect(&[seven], self.now, refused(0, interval), INSTANT)
+            .await;
+        let early = interval - Duration::from_micros(1);
+        let wait = refused(0, Duration::from_micros(1));
+        self.expect(&[seven], self.now + early, wait, INSTANT).await;
+        self.expect(&[seven], self.now + interval, allowed(0), INSTANT)
+            .await;
+
+        let many = bucket("1000000/366d");
+        self.expect(&[many], self.now, allowed(999_999), INSTANT)
+            .await;
+        self.expect(&[many], self.now, allowed(999_998), INSTANT)
+            .await;
+    }
+
+    async fn an_empty_bucket_stays_as_it_is(&self) {
+        let five = bucket("5/5m");
+        self.empty(five, self.now).await;
+        for second in 0..60 {
+            let wait = refused(0, (60 - second) * SECOND);
+            self.expect(&[five], self.now + second * SECOND, wait, LOCKED)
+                .await;
+        }
+        self.expect(&[five], self.now + 60 * SECOND, allowed(0), LOCKED)
+            .await;
+    }
+
+    async fn buckets_are_apart(&self) {
+        let (first, second) = (bucket("1/m"), bucket("1/m"));
+        self.empty(first, self.now).await;
+        self.expect(&[second], self.now, allowed(0), INSTANT).await;
+        self.expect(&[first], self.now, refused(0, 60 * SECOND), INSTANT)
+            .await;
+    }
+
+    async fn charges_are_taken_in_order(&self) {
+        let (wide, narrow, last) = (bucket("9/m"), bucket("2/m"), bucket("5/m"));
+        let all = [wide, narrow, last];
+        self.expect(&all, self.now, allowed(1), ORDER).await;
+        self.expect(&all, self.now, allowed(0), ORDER).await;
+        for _ in 0..2 {
+            self.expect(&all, self.now, refused(1, 30 * SECOND), ORDER)
+                .await;
+        }
+        // Four from the first, and only two from the last.
+        self.expect(&[wide], self.now, allowed(4), ORDER).await;
+        self.expect(&[last], self.now, allowed(2), ORDER).await;
+
+        // The same bucket twice is two tokens.
+        let two = bucket("2/m");
+        self.expect(&[two, two], self.now, allowed(0), ORDER).await;
+        let three = bucket("3/m");
+        self.expect(&[three, three], self.now, allowed(1), ORDER)
+            .await;
+        self.expect(&[three, three], self.now, refused(1, 20 * SECOND), ORDER)
+            .await;
+    }
+
+    async fn peeking_takes_nothing(&self) {
+        let (five, two) = (bucket("5/5m"), bucket("2/m"));
+        for _ in 0..10 {
+            self.expect_peek(&[five, two], self.now, allowed(1)).await;
+        }
+        self.empty(two, self.now).await;
+        for _ in 0..3 {
+            self.expect_peek(&[five, two], self.now, refused(1, 30 * SECOND))
+                .await;
+        }
+        let later = self.now + 30 * SECOND;
+        self.expect_peek(&[two], later, allowed(0)).await;
+        self.expect(&[two], later, allowed(0), PEEK).await;
+        self.expect(&[five], self.now, allowed(4), PEEK).await;
+        self.expect_peek(&[], self.now, allowed(u32::MAX)).await;
+    }
+
+    async fn give_back(&self, charges: &[Charge], now: SystemTime) {
+        answer(self.counters.give_back(charges, now).await);
+    }
+
+    async fn what_is_given_back_is_one_token(&self) {
+        let (five, two) = (bucket("5/5m"), bucket("2/m"));
+        let both = [five, two];
+        self.expect(&both, self.now, allowed(1), GIVE_BACK).await;
+        self.expect(&both, self.now, allowed(0), GIVE_BACK).await;
+        self.give_back(&both, self.now).await;
+        self.expect(&both, self.now, allowed(0), GIVE_BACK).await;
+        self.expect(&both, self.now, refused(1, 30 * SECOND), GIVE_BACK)
+            .await;
+        // Never above full, neither a bucket that was used nor one that was not.
+        for _ in 0..10 {
+            self.give_back(&both, self.now).await;
+        }
+        let new = bucket("1/m");
+        self.give_back(&[new], self.now).await;
+        for charge in [five, two, new] {
+            self.empty(charge, self.now).await;
+            let interval = charge.rate().interval();
+            self.expect(&[charge], self.now, refused(0, interval), GIVE_BACK)
+                .await;
+        }
+        // One that has refilled by itself gets nothing.
+        self.give_back(&[new], self.now + HOUR).await;
+        self.empty(new, self.now + HOUR).await;
+    }
+
+    async fn a_clock_may_be_set_back(&self) {
+        for back in [SECOND, 10 * 60 * SECOND] {
+            let five = bucket("5/5m");
+            self.empty(five, self.now + back).await;
+            let found = answer(self.counters.take(&[five], self.now).await);
+            let longest = 300 * SECOND;
+            check!(
+                TIME,
+                matches!(found, TakeOutcome::Refused { retry_after, .. } if retry_after <= longest),
+                "{found:?} when the clock went back by {back:?}"
+            );
+            // A period later it is full.
+            let later = self.now + longest;
+            self.expect(&[five], later, allowed(4), TIME).await;
+        }
+    }
+
+    async fn parallel_takes_are_counted_exactly(&self) {
+        let (wide, five) = (bucket("1000/h"), bucket("5/h"));
+        let now = self.now;
+        let outcomes = race((0..100).map(|_| {
+            let counters = Arc::clone(&self.counters);
+            async move { answer(counters.take(&[wide, five], now).await) }
+        }))
+        .await;
+        let mut left: Vec<u32> = outcomes
+            .iter()
+            .filter_map(|outcome| match outcome {
+                TakeOutcome::Allowed { remaining } => Some(*remaining),
+                TakeOutcome::Refused { .. } => None,
+            })
+            .collect();
+        left.sort_unstable();
+        check!(
+            ATOMIC,
+            left == [0, 1, 2, 3, 4],
+            "{} of 100 are allowed, with {left:?} left",
+            left.len()
+        );
+        self.expect(&[wide], now, allowed(899), ATOMIC).await;
+    }
+
+    async fn parallel_gifts_are_counted_exactly(&self) {
+        let hundred = bucket("100/h");
+        let now = self.now;
+        self.empty(hundred, now).await;
+        race((0..50).map(|_| {
+            let counters = Arc::clone(&self.counters);
+            async move { answer(counters.give_back(&[hundred], now).await) }
+        }))
+        .await;
+        self.expect(&[hundred], now, allowed(49), GIVE_BACK).await;
+    }
+
+    async fn what_is_dropped_took_a_token_at_most(&self, waits: usize) {
+        let five = bucket("5/h");
+        let charges = [five];
+        let dropped = self.counters.take(&charges, self.now);
+        drop_after(waits, dropped).await.map(answer);
+        let mut taken = 0;
+        while let TakeOutcome::Allowed { .. } = answer(self.counters.take(&[five], self.now).await)
+        {
+            taken += 1;
+            check!(DROPPED, taken <= 5, "a bucket of five gives {taken}");
+        }
+        check!(
+            DROPPED,
+            taken >= 4,
+            "one call, dropped after {waits} waits, took {}",
+            5 - taken
+        );
+    }
+}
