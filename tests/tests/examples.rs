@@ -83,3 +83,43 @@ async fn multi_scheme_knows_ann_by_all_four() {
     }
     assert_eq!(example.get("/me", &[]).await.status, 401);
 }
+
+#[tokio::test]
+async fn session_login_signs_in_and_out() {
+    let example = Running::start("session-login", &[]);
+    example.secret("correct-horse");
+    let navigation = "sec-fetch-mode: navigate".to_owned();
+
+    let away = example.get("/?a=b", &[navigation.clone()]).await;
+    assert_eq!(away.status, 303, "{away:?}");
+    let form = example.get(away.header("location"), &[]).await;
+    assert!(form.body.contains(r#"value="/?a=b""#), "{form:?}");
+    // Programs are not led astray.
+    assert_eq!(example.get("/", &[]).await.status, 401);
+
+    let wrong = "username=%3Cann&password=wrong&return_to=/";
+    let answer = example.post_form("/login", &[], wrong).await;
+    assert_eq!(answer.status, 401);
+    assert!(answer.body.contains(r#"value="&lt;ann""#), "{answer:?}");
+    assert!(answer.headers.get("set-cookie").is_none());
+
+    let right = "username=ann&password=correct-horse&return_to=";
+    for (return_to, location) in [("/?a=b", "/?a=b"), ("//evil.example", "/")] {
+        let form = format!("{right}{return_to}");
+        let answer = example.post_form("/login", &[], &form).await;
+        assert_eq!(answer.header("location"), location, "{answer:?}");
+        let cookie = [answer.cookie()];
+        example.secret(cookie[0].split_once('=').unwrap().1);
+        let home = example.get("/", &cookie).await;
+        assert!(home.body.contains("You are user-1."), "{home:?}");
+
+        assert_eq!(example.post_form("/logout", &cookie, "").await.status, 303);
+        assert_eq!(example.get("/", &cookie).await.status, 401);
+    }
+    let elsewhere = [
+        "origin: https://evil.example".to_owned(),
+        "content-type: application/x-www-form-urlencoded".to_owned(),
+    ];
+    let answer = example.send("POST", "/login", &elsewhere, right).await;
+    assert_eq!(answer.status, 403, "{answer:?}");
+}
