@@ -3,10 +3,13 @@
 use std::time::SystemTime;
 
 use auth_layer::{Events, SharedClock};
+use http::HeaderValue;
 
 use crate::backend::{SessionCap, SharedSessionBackend};
 use crate::cookie::CookieConfig;
 use crate::csrf::CsrfPolicy;
+use crate::remember::RememberConfig;
+use crate::standing::UserStanding;
 use crate::{SessionLimits, Sessions};
 
 pub(crate) struct Config {
@@ -17,6 +20,10 @@ pub(crate) struct Config {
     pub(crate) keep_on_login: Vec<Box<str>>,
     pub(crate) csrf: std::sync::Arc<CsrfPolicy>,
     pub(crate) allow_missing_origin: bool,
+    pub(crate) remember: Option<RememberConfig>,
+    pub(crate) standing: UserStanding,
+    /// `Clear-Site-Data` of responses to a logout.
+    pub(crate) clear_site_data: Option<HeaderValue>,
 }
 
 impl Config {

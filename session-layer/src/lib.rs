@@ -21,6 +21,7 @@ mod remember;
 mod scheme;
 mod secret;
 mod sessions;
+mod standing;
 mod user;
 
 pub use tower_sessions_core::Session;
@@ -33,16 +34,19 @@ pub use self::cookie::{CookiePrefix, SameSite};
 pub use self::csrf::{SameOrigin, SameOriginLayer};
 pub use self::handle::SessionHandle;
 pub use self::id::{InvalidSessionId, SessionId};
-pub use self::layer::{SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder, SessionService};
+pub use self::layer::{
+    SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder, SessionService, SiteData,
+};
 pub use self::limits::SessionLimits;
 pub use self::memory::MemorySessionBackend;
 pub use self::record::{DecodeRecordError, Device, SessionData, SessionRecord};
 pub use self::remember::{
     DecodeRememberedLoginError, MemoryRememberStore, NewSeries, RedeemOutcome, Redemption,
-    RememberStore, RememberedLogin, SharedRememberStore,
+    RememberMe, RememberStore, RememberedLogin, SharedRememberStore,
 };
 pub use self::scheme::{SessionCredential, SessionScheme, VerifySession};
 pub use self::sessions::{SessionInfo, Sessions};
+pub use self::standing::{CredentialEpochs, EpochLookup};
 pub use self::user::UserKey;
 
 /// The name of the scheme, in identities, events and metrics.

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::csrf::{Cause, cross_site};
 use crate::handle::{Current, RequestSession, Sent, SessionHandle, differing_cookies};
 use crate::secret::SessionSecret;
+use crate::standing::Standing;
 use crate::{SCHEME, SessionBackend as _, SessionRecord};
 
 /// Authenticates requests by the session cookie; the scheme inside
@@ -43,11 +44,13 @@ impl Scheme for SessionScheme {
     }
 
     fn extract(&self, parts: &Parts) -> Result<Option<SessionCredential>, AuthError> {
-        let sent = match Sent::of(&parts.headers, self.config.cookie.name()) {
-            Sent::Nothing => return Ok(None),
-            Sent::Differing => return Err(differing_cookies()),
-            sent => sent,
-        };
+        let sent = Sent::of(&parts.headers, self.config.cookie.name());
+        if matches!(sent, Sent::Differing) {
+            return Err(differing_cookies());
+        }
+        if matches!(sent, Sent::Nothing) && self.config.remember.is_none() {
+            return Ok(None);
+        }
         let Some(handle) = parts.extensions.get::<SessionHandle>() else {
             return Err(AuthError::new(
                 AuthErrorKind::Misconfigured,
@@ -55,30 +58,50 @@ impl Scheme for SessionScheme {
             ));
         };
         let request = handle.request();
-        let credential = match &sent {
-            Sent::Unverified(secret, digest) => Some(SessionCredential {
-                request: Arc::clone(request),
-                digest: *digest,
-                secret: secret.clone(),
-            }),
+        let may_revive = request.may_revive()?;
+        let secret = match &sent {
+            Sent::Unverified(secret, digest) => Some((secret.clone(), *digest)),
             _ => None,
         };
         request.note_cookie(sent);
-        Ok(credential)
+        if secret.is_none() && !may_revive {
+            return Ok(None);
+        }
+        Ok(Some(SessionCredential {
+            request: Arc::clone(request),
+            may_revive,
+            secret,
+            found: None,
+        }))
     }
 
     fn verify(&self, credential: SessionCredential) -> VerifySession {
-        VerifySession {
-            find: self.config.backend().find_owned(credential.digest),
-            credential: Some(credential),
-        }
+        let state = match &credential.secret {
+            Some((_, digest)) if credential.found.is_none() => VerifyState::Find {
+                find: self.config.backend().find_owned(*digest),
+                credential: Some(credential),
+            },
+            _ => VerifyState::Check(Box::pin(credential.check())),
+        };
+        VerifySession { state }
     }
 
-    fn verify_now(&self, credential: SessionCredential) -> Verdict<SessionCredential> {
-        match self.config.backend().find_now(&credential.digest) {
-            SessionLookup::Found(record) => Verdict::Now(credential.admit(Some(record))),
-            SessionLookup::Missing => Verdict::Now(credential.admit(None)),
-            SessionLookup::Wait => Verdict::Wait(credential),
+    fn verify_now(&self, mut credential: SessionCredential) -> Verdict<SessionCredential> {
+        let Some((_, digest)) = &credential.secret else {
+            return Verdict::Wait(credential);
+        };
+        let found = match self.config.backend().find_now(digest) {
+            SessionLookup::Found(record) => Some(record),
+            SessionLookup::Missing => None,
+            SessionLookup::Wait => return Verdict::Wait(credential),
+        };
+        match credential.judge(found.as_ref()) {
+            Judgement::Admit => Verdict::Now(credential.admit(found)),
+            Judgement::Refuse(reason) => Verdict::Now(Err(credential.refuse(reason))),
+            Judgement::Wait => {
+                credential.found = Some(Box::new(found));
+                Verdict::Wait(credential)
+            }
         }
     }
 
@@ -107,21 +130,70 @@ impl fmt::Debug for SessionScheme {
 /// What [`SessionScheme`] found in a request.
 pub struct SessionCredential {
     request: Arc<RequestSession>,
-    digest: SecretDigest,
-    secret: SessionSecret,
+    /// Of the session cookie, if it can be one of ours.
+    secret: Option<(SessionSecret, SecretDigest)>,
+    /// Whether there is a remember-me cookie, and nobody else has said who it is.
+    may_revive: bool,
+    /// What the backend has of the session, if it was asked already.
+    found: Option<Box<Option<SessionRecord>>>,
+}
+
+/// What is to be done about what the backend has found.
+enum Judgement {
+    Admit,
+    Refuse(&'static str),
+    /// Somebody has to be asked first.
+    Wait,
 }
 
 impl SessionCredential {
+    fn judge(&self, found: Option<&SessionRecord>) -> Judgement {
+        let config = &self.request.config;
+        let record = match self.live(found) {
+            Ok(record) => record,
+            Err(_) if self.may_revive => return Judgement::Wait,
+            Err(reason) => return Judgement::Refuse(reason),
+        };
+        let Some(login) = &record.login else {
+            // Nobody is logged in by it, so that its user may still be remembered.
+            return if self.may_revive {
+                Judgement::Wait
+            } else {
+                Judgement::Admit
+            };
+        };
+        match config.standing.check_now(login, record.created_at) {
+            Standing::Good => Judgement::Admit,
+            Standing::Over(_) | Standing::Wait => Judgement::Wait,
+        }
+    }
+
+    fn live<'a>(
+        &self,
+        found: Option<&'a SessionRecord>,
+    ) -> Result<&'a SessionRecord, &'static str> {
+        let config = &self.request.config;
+        let record = found.ok_or("unknown_session")?;
+        if record.is_live_under(config.now(), config.limits) {
+            Ok(record)
+        } else {
+            Err("expired_session")
+        }
+    }
+
+    fn refuse(self, reason: &'static str) -> AuthError {
+        self.request.verified();
+        AuthError::absent(reason)
+    }
+
+    /// The session is live, and nothing that happened to its user has ended it.
     fn admit(self, found: Option<SessionRecord>) -> Result<Identity, AuthError> {
         let request = self.request;
         request.verified();
-        let Some(record) = found else {
+        let (Some(record), Some((secret, digest))) = (found, self.secret) else {
             return Err(AuthError::absent("unknown_session"));
         };
         let config = &request.config;
-        if !record.is_live_under(config.now(), config.limits) {
-            return Err(AuthError::absent("expired_session"));
-        }
         let login = record.login.clone();
         let cause_is_good = match request.cause {
             Cause::Own => true,
@@ -131,8 +203,49 @@ impl SessionCredential {
         if request.is_unsafe && !cause_is_good {
             return Err(cross_site());
         }
-        request.resume(Current::new(self.secret, self.digest, record));
+        request.resume(Current::new(secret, digest, record));
         login.ok_or_else(|| AuthError::absent("nobody_logged_in"))
+    }
+
+    /// Asks whoever has to be asked, now that the backend was.
+    async fn check(mut self) -> Result<Identity, AuthError> {
+        let found = self.found.take().and_then(|found| *found);
+        let mut refusal = "no_session";
+        match self.live(found.as_ref()) {
+            Ok(record) => match &record.login {
+                None if !self.may_revive => return self.admit(found),
+                // What is in an anonymous session is given up for the user who is remembered.
+                None => {
+                    let revived = self.request.revive().await;
+                    return match revived {
+                        Err(error) if error.kind() == AuthErrorKind::Absent => self.admit(found),
+                        revived => revived,
+                    };
+                }
+                Some(login) => {
+                    let request = &self.request;
+                    let standing = &request.config.standing;
+                    match standing.check(login, record.created_at).await? {
+                        None => return self.admit(found),
+                        Some(reason) => {
+                            if let Some((_, digest)) = &self.secret {
+                                request.end_over(digest, record, reason).await?;
+                            }
+                            refusal = reason;
+                        }
+                    }
+                }
+            },
+            Err(reason) if self.secret.is_some() => refusal = reason,
+            Err(_) => {}
+        }
+        if self.secret.is_some() {
+            self.request.verified();
+        }
+        if self.may_revive {
+            return self.request.revive().await;
+        }
+        Err(AuthError::absent(refusal))
     }
 }
 
@@ -142,19 +255,43 @@ impl fmt::Debug for SessionCredential {
     }
 }
 
-/// Looks a session up; the only box is the backend's.
+/// Looks a session up; the only box is the backend's, unless somebody else has to be asked too.
 pub struct VerifySession {
-    find: Pin<Box<dyn Future<Output = Result<Option<SessionRecord>, AuthError>> + Send>>,
-    credential: Option<SessionCredential>,
+    state: VerifyState,
+}
+
+enum VerifyState {
+    Find {
+        find: Pin<Box<dyn Future<Output = Result<Option<SessionRecord>, AuthError>> + Send>>,
+        credential: Option<SessionCredential>,
+    },
+    Check(Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>),
 }
 
 impl Future for VerifySession {
     type Output = Result<Identity, AuthError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let found = ready!(self.find.as_mut().poll(cx)).map_err(could_not_ask);
-        let credential = self.credential.take().expect("polled after completion");
-        Poll::Ready(found.and_then(|found| credential.admit(found)))
+        loop {
+            let (find, credential) = match &mut self.state {
+                VerifyState::Find { find, credential } => (find, credential),
+                VerifyState::Check(check) => return check.as_mut().poll(cx),
+            };
+            let found = ready!(find.as_mut().poll(cx)).map_err(could_not_ask);
+            let mut credential = credential.take().expect("polled after completion");
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            match credential.judge(found.as_ref()) {
+                Judgement::Admit => return Poll::Ready(credential.admit(found)),
+                Judgement::Refuse(reason) => return Poll::Ready(Err(credential.refuse(reason))),
+                Judgement::Wait => {
+                    credential.found = Some(Box::new(found));
+                    self.state = VerifyState::Check(Box::pin(credential.check()));
+                }
+            }
+        }
     }
 }
 

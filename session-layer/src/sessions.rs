@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use auth_layer::{AuthError, Event, EventKind, Events, SharedClock};
+use auth_layer::{AuthError, Event, EventKind, Events, SecretDigest, SharedClock};
 
 use crate::{
-    Device, SCHEME, SessionBackend as _, SessionId, SessionLimits, SessionRecord,
-    SharedSessionBackend, UserKey,
+    Device, RememberStore as _, SCHEME, SessionBackend as _, SessionId, SessionLimits,
+    SessionRecord, SharedRememberStore, SharedSessionBackend, UserKey,
 };
 
 /// Lists and ends sessions from outside a session: for administration, back-channel logout, and
@@ -22,6 +22,7 @@ pub struct Sessions {
     pub(crate) clock: SharedClock,
     pub(crate) events: Events,
     pub(crate) limits: SessionLimits,
+    pub(crate) remember: Option<SharedRememberStore>,
 }
 
 impl Sessions {
@@ -54,7 +55,8 @@ impl Sessions {
     }
 
     /// Ends one session of a user; false if this user has none of that id, which includes the ids
-    /// of other users and texts that are no ids.
+    /// of other users and texts that are no ids. If the login behind it is remembered, it is
+    /// forgotten, and all sessions that came from it end.
     ///
     /// # Errors
     ///
@@ -64,6 +66,13 @@ impl Sessions {
         let Ok(id) = id.parse::<SessionId>() else {
             return Ok(false);
         };
+        if let Some(remember) = &self.remember
+            && let Some(series) = self.series_of(user, &id).await?
+        {
+            remember.delete(&series).await?;
+            self.end_sessions_of(user, &series, Some(id), "revoked")
+                .await?;
+        }
         let ended = self.backend.delete_by_id(user, &id).await?;
         if ended {
             self.record_revoked(id, "revoked");
@@ -71,7 +80,8 @@ impl Sessions {
         Ok(ended)
     }
 
-    /// Ends all sessions of a user and says how many there were.
+    /// Ends all sessions of a user, forgets all remembered logins, and says how many sessions there
+    /// were.
     ///
     /// # Errors
     ///
@@ -81,7 +91,8 @@ impl Sessions {
         self.revoke_except(user, None).await
     }
 
-    /// Ends all sessions of a user but one and says how many those were.
+    /// Ends all sessions of a user but one, forgets all remembered logins but that of this session,
+    /// and says how many sessions those were.
     ///
     /// # Errors
     ///
@@ -100,11 +111,46 @@ impl Sessions {
         user: &UserKey,
         keep: Option<&SessionId>,
     ) -> Result<usize, AuthError> {
+        if let Some(remember) = &self.remember {
+            let kept = match keep {
+                Some(keep) => self.series_of(user, keep).await?,
+                None => None,
+            };
+            // First, so that no session is begun from one of them after the sessions have ended.
+            remember.delete_all(user, kept.as_ref()).await?;
+        }
         let ended = self.backend.delete_all(user, keep).await?;
         for id in &ended {
             self.record_revoked(*id, "revoked");
         }
         Ok(ended.len())
+    }
+
+    async fn series_of(
+        &self,
+        user: &UserKey,
+        id: &SessionId,
+    ) -> Result<Option<SecretDigest>, AuthError> {
+        let records = self.backend.list(user).await?;
+        let found = records.iter().find(|record| record.id == *id);
+        Ok(found.and_then(|record| record.remembered_by))
+    }
+
+    /// Ends all sessions but one that came from a remember-me series, which has ended before.
+    pub(crate) async fn end_sessions_of(
+        &self,
+        user: &UserKey,
+        series: &SecretDigest,
+        except: Option<SessionId>,
+        reason: &'static str,
+    ) -> Result<(), AuthError> {
+        for record in self.backend.list(user).await? {
+            let ends = record.remembered_by == Some(*series) && Some(record.id) != except;
+            if ends && self.backend.delete_by_id(user, &record.id).await? {
+                self.record_revoked(record.id, reason);
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn record_revoked(&self, id: SessionId, reason: &'static str) {
@@ -144,6 +190,12 @@ impl SessionInfo {
     /// When the user logged in.
     pub fn created_at(&self) -> SystemTime {
         self.record.created_at
+    }
+
+    /// Whether its login is remembered: it was begun with
+    /// [`log_in_remembered`](crate::SessionHandle::log_in_remembered), or came from such a login.
+    pub fn is_remembered(&self) -> bool {
+        self.record.remembered_by.is_some()
     }
 
     /// When it was last used, to a twentieth of the idle time.

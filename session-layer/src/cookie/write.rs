@@ -44,7 +44,12 @@ impl CookieConfig {
     }
 
     fn new(name: Box<str>, same_site: SameSite, secure: bool) -> Result<Self, ConfigError> {
-        if name.len() + SessionSecret::LEN > MAX_PAIR {
+        let cookie = Self {
+            name,
+            same_site,
+            secure,
+        };
+        if !cookie.has_room_for(SessionSecret::LEN) {
             return Err(ConfigError::new(
                 "cookie_name",
                 format!(
@@ -52,20 +57,21 @@ impl CookieConfig {
                 ),
             ));
         }
-        Ok(Self {
-            name,
-            same_site,
-            secure,
-        })
+        Ok(cookie)
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// `Set-Cookie` for a live session; `Max-Age` in whole seconds, rounded down.
-    pub(crate) fn set(&self, secret: &SessionSecret, max_age: Duration) -> HeaderValue {
-        self.write(secret.expose(), max_age.as_secs())
+    /// Whether browsers keep the cookie with a value of so many bytes.
+    pub(crate) fn has_room_for(&self, value: usize) -> bool {
+        self.name.len() + value <= MAX_PAIR
+    }
+
+    /// `Set-Cookie` with a value of base64url; `Max-Age` in whole seconds, rounded down.
+    pub(crate) fn set(&self, value: &[u8], max_age: Duration) -> HeaderValue {
+        self.write(value, max_age.as_secs())
     }
 
     /// `Set-Cookie` that removes the cookie.
@@ -163,7 +169,10 @@ mod tests {
         for same_site in [SameSite::Lax, SameSite::Strict, SameSite::None] {
             for prefix in [CookiePrefix::Host, CookiePrefix::HostHttp] {
                 let cookie = CookieConfig::secure("session", prefix, same_site).unwrap();
-                for line in [cookie.set(&secret, Duration::from_secs(9)), cookie.remove()] {
+                for line in [
+                    cookie.set(secret.expose(), Duration::from_secs(9)),
+                    cookie.remove(),
+                ] {
                     assert!(line.is_sensitive());
                     let line = line.to_str().unwrap();
                     assert!(browser_stores(line, true), "{line}");

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use auth_layer::{AuthError, AuthErrorKind, Event, EventKind, Factor, Identity};
+use auth_layer::{AuthError, AuthErrorKind, CredentialEpoch, Event, EventKind, Factor, Identity};
 use serde_json::Value;
 
-use super::new_session::Rotation;
+use super::new_session::{Rotation, session_identity};
 use super::{Current, SessionHandle, not_logged_in, session_failed};
 use crate::SCHEME;
 use crate::csrf::{Cause, cross_site};
@@ -45,6 +45,22 @@ impl SessionHandle {
     /// - [`Limited`](AuthErrorKind::Limited): the user has as many sessions as allowed.
     /// - [`Unavailable`](AuthErrorKind::Unavailable): the backend could not be asked.
     pub async fn log_in(&self, identity: Identity) -> Result<Identity, AuthError> {
+        self.begin_login(identity, false).await
+    }
+
+    /// As [`log_in`](Self::log_in), and the login is remembered in this browser: when the session has
+    /// ended, the next request begins another one from it, as
+    /// [`RememberMe`](crate::RememberMe) says. For the users who ask for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`log_in`](Self::log_in); and [`Misconfigured`](AuthErrorKind::Misconfigured) if the layer
+    /// has no [`remember_me`](crate::SessionLayerBuilder::remember_me).
+    pub async fn log_in_remembered(&self, identity: Identity) -> Result<Identity, AuthError> {
+        self.begin_login(identity, true).await
+    }
+
+    async fn begin_login(&self, identity: Identity, remember: bool) -> Result<Identity, AuthError> {
         let request = self.request();
         refuse_key(&identity)?;
         if request.is_unsafe && request.cause == Cause::Other {
@@ -62,9 +78,22 @@ impl SessionHandle {
 
         let now = request.config.now();
         let identity = with_auth_time(identity, None, now);
+        let identity = request.config.standing.with_epoch(identity).await?;
+        let old_record = old.as_ref().map(|old| &old.record);
+        request
+            .end_remembered(old_record, "logged_in_again")
+            .await?;
         let mut record = SessionRecord::unnamed(now, request.config.limits);
-        record.login = Some(identity);
+        record.login = Some(identity.clone());
         record.data = SessionData::encode(&kept)?;
+        let series = if remember {
+            let identity = session_identity(&identity, &record);
+            let (token, login) = request.begin_series(&identity, now).await?;
+            record.remembered_by = Some(token.series());
+            Some((token, login.ends_at))
+        } else {
+            None
+        };
         let mut has_ended_old = true;
         let (new, kept) = match &old {
             None => (self.create(&record).await?, kept),
@@ -80,6 +109,11 @@ impl SessionHandle {
             },
         };
         let identity = self.adopt(new, kept).await?;
+        // A series whose session could not be stored stays behind unused: nobody knows its secret.
+        match series {
+            Some((token, until)) => request.remember(token, until),
+            None => request.forget_token(),
+        }
 
         let events = request.config.events();
         if let (true, Some(old), Some(login)) = (has_ended_old, &old, old_login) {
@@ -97,6 +131,10 @@ impl SessionHandle {
     ///
     /// Because the id stays, whoever ends the session by it, or logs out in another tab at the same
     /// time, ends the refreshed session.
+    ///
+    /// An identity without a [`CredentialEpoch`] keeps that of the session. After a change of the
+    /// password, pass the new epoch, and end the others with
+    /// [`revoke_others`](Self::revoke_others).
     ///
     /// ```
     /// # use auth_layer::{AuthError, Factor, FactorKind, SharedClock, Unauthenticated};
@@ -127,6 +165,10 @@ impl SessionHandle {
             return Err(error.with_scheme(SCHEME));
         }
         let identity = with_auth_time(identity, login.auth_time(), request.config.now());
+        let identity = match (identity.extra(), login.extra::<CredentialEpoch>()) {
+            (None::<&CredentialEpoch>, Some(known)) => identity.to_builder().extra(*known).build(),
+            _ => identity,
+        };
 
         for _ in 0..MAX_ATTEMPTS {
             let now = request.config.now();

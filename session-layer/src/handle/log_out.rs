@@ -1,15 +1,24 @@
 //! Ending a session.
 
-use auth_layer::{AuthError, Event, EventKind};
+use auth_layer::{AuthError, Event, EventKind, SecretDigest};
 
 use super::{Current, RequestSession, SessionHandle, session_failed};
 use crate::SessionBackend as _;
+use crate::SessionRecord;
 use crate::csrf::{Cause, cross_site};
 
 impl SessionHandle {
     /// Logs out: ends the session in the backend first, and then has the response remove the
     /// cookie. Nothing that this or another request does later brings the session back. Nobody
-    /// being logged in is no error.
+    /// being logged in is no error. A login that is remembered is forgotten, with all sessions that
+    /// came from it.
+    ///
+    /// The response tells the browser to drop what it has stored for the site; see
+    /// [`clear_site_data`](crate::SessionLayerBuilder::clear_site_data).
+    ///
+    /// A request that comes with a secret that [`refresh`](SessionHandle::refresh) has replaced before
+    /// it arrived is nobody's, and ends nothing: backends keep no trace of secrets that are gone. The
+    /// browser has the new one by then, or gets it with the response to the refresh.
     ///
     /// # Errors
     ///
@@ -42,6 +51,8 @@ impl RequestSession {
             Some(current) => Some(current),
             None => self.find_unverified().await?,
         };
+        let record = found.as_ref().map(|current| &current.record);
+        self.end_remembered(record, "logged_out").await?;
         if let Some(current) = found {
             let ended = self.delete(&current).await?;
             if let (true, Some(login)) = (ended, &current.record.login) {
@@ -64,6 +75,19 @@ impl RequestSession {
             Some(user) => backend.delete_by_id(&user, &session.record.id).await,
             None => Ok(false),
         }
+    }
+
+    /// Ends a session that something that happened to its user has ended.
+    pub(crate) async fn end_over(
+        &self,
+        digest: &SecretDigest,
+        record: &SessionRecord,
+        reason: &'static str,
+    ) -> Result<(), AuthError> {
+        if self.config.backend().delete(digest).await? {
+            self.config.sessions.record_revoked(record.id, reason);
+        }
+        Ok(())
     }
 
     /// Whether the request comes from where a logout may come from. Browsers of today say where a

@@ -4,6 +4,7 @@ mod log_in;
 mod log_out;
 mod merge;
 mod new_session;
+mod remembered;
 mod request;
 mod respond;
 mod save;

@@ -95,7 +95,7 @@ impl super::RequestSession {
 }
 
 /// What a session keeps of an identity.
-fn session_identity(identity: &Identity, record: &SessionRecord) -> Identity {
+pub(super) fn session_identity(identity: &Identity, record: &SessionRecord) -> Identity {
     let mut own = Identity::builder(SCHEME, identity.subject())
         .scopes(identity.scopes().clone())
         .roles(identity.roles())

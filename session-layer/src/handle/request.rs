@@ -8,16 +8,20 @@ use std::time::{Duration, SystemTime};
 use auth_layer::{AuthError, AuthErrorKind, ClientAddress, Identity, SecretDigest};
 use http::header::USER_AGENT;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
+use super::remembered::{Remembered, TokenChange};
 use super::respond;
 use crate::config::Config;
 use crate::cookie::find_cookie;
 use crate::csrf::{Cause, is_unsafe};
 use crate::record::Device;
+use crate::remember::RememberToken;
 use crate::secret::SessionSecret;
 use crate::{SessionBackend as _, SessionRecord};
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Shared by the layer, the scheme, the handle and tower-sessions' `Session`, which takes it for
 /// its store (see [`store`](super::store)).
@@ -40,6 +44,9 @@ struct State {
     cookie: CookieChange,
     /// Somebody wanted to end the session who must not: nothing of this request is kept.
     refuses_changes: bool,
+    remembered: Remembered,
+    /// Whether the user has logged out.
+    logged_out: bool,
     /// Whether the response depends on a session, or may.
     used: bool,
     /// What went wrong below `Session`, whose errors hold text only.
@@ -116,6 +123,7 @@ pub(crate) enum CookieChange {
 impl RequestSession {
     pub(crate) fn new(config: Arc<Config>, parts: &Parts) -> Self {
         let (method, headers) = (&parts.method, &parts.headers);
+        let outer = parts.extensions.get::<Identity>();
         Self {
             cause: config.csrf.judge(method, &parts.uri, headers),
             is_unsafe: is_unsafe(method, headers),
@@ -127,9 +135,13 @@ impl RequestSession {
                 .unwrap_or(ClientAddress::unknown()),
             // Beside an identity the scheme may not be asked, so that its cookie is noted here.
             state: Mutex::new(State {
-                sent: match parts.extensions.get::<Identity>() {
+                sent: match outer {
                     Some(_) => Sent::of(headers, config.cookie.name()),
                     None => Sent::Nothing,
+                },
+                remembered: match &config.remember {
+                    Some(remember) => Remembered::of(headers, remember, outer.is_none()),
+                    None => Remembered::default(),
                 },
                 ..State::default()
             }),
@@ -182,6 +194,24 @@ impl RequestSession {
         self.lock().current.clone()
     }
 
+    pub(super) fn with_remembered<T>(&self, look: impl FnOnce(&Remembered) -> T) -> T {
+        look(&self.lock().remembered)
+    }
+
+    /// The browser shall keep this token until then.
+    pub(super) fn remember(&self, token: RememberToken, until: SystemTime) {
+        let mut state = self.lock();
+        state.remembered.set(token, until);
+        state.used = true;
+    }
+
+    /// The browser shall forget its token.
+    pub(super) fn forget_token(&self) {
+        let mut state = self.lock();
+        state.remembered.forget();
+        state.used |= matches!(state.remembered.change(), TokenChange::Remove);
+    }
+
     /// Looks at the live session without cloning it.
     pub(crate) fn with_current<T>(&self, look: impl FnOnce(&Current) -> T) -> Option<T> {
         self.lock().current.as_ref().map(look)
@@ -208,7 +238,11 @@ impl RequestSession {
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         let had_cookie = !matches!(state.sent, Sent::Nothing);
-        state.used |= state.current.is_some() || had_cookie;
+        state.remembered.forget();
+        let had_token = matches!(state.remembered.change(), TokenChange::Remove);
+        let had_any = state.current.is_some() || had_cookie || had_token;
+        state.used |= had_any;
+        state.logged_out |= had_any;
         state.current = None;
         state.lost = None;
         state.sent.settle();
@@ -288,7 +322,7 @@ impl RequestSession {
                 let left = current.record.expires_at.duration_since(self.config.now());
                 // The cookie of a session that is over by now would only be removed.
                 let left = left.unwrap_or(Duration::ZERO);
-                Some(cookie.set(&current.secret, left))
+                Some(cookie.set(current.secret.expose(), left))
             }
             (CookieChange::Remove, _) => Some(cookie.remove()),
             (CookieChange::Keep | CookieChange::Set, _) => None,
@@ -296,6 +330,25 @@ impl RequestSession {
         respond::keep_out_of_caches(headers);
         if let Some(line) = line {
             respond::set_cookie(headers, cookie.name(), line);
+        }
+        if let Some(remember) = &self.config.remember {
+            let cookie = &remember.cookie;
+            let line = match state.remembered.change() {
+                TokenChange::Keep => None,
+                TokenChange::Remove => Some(cookie.remove()),
+                TokenChange::Set(token, until) => {
+                    let left = until.duration_since(self.config.now());
+                    Some(cookie.set(token.expose(), left.unwrap_or(Duration::ZERO)))
+                }
+            };
+            if let Some(line) = line {
+                respond::set_cookie(headers, cookie.name(), line);
+            }
+        }
+        if let (true, Some(kinds)) = (state.logged_out, &self.config.clear_site_data) {
+            headers
+                .entry(CLEAR_SITE_DATA)
+                .or_insert_with(|| kinds.clone());
         }
     }
 }

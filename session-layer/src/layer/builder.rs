@@ -4,13 +4,17 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use auth_layer::{AuthLayer, ConfigError, ConflictPolicy, Events, Origin, Problem, SharedClock};
+use auth_layer::{
+    AuthLayer, ConfigError, ConflictPolicy, Events, Origin, Problem, SharedClock, SharedRevocations,
+};
 
-use super::SessionLayer;
+use super::{SessionLayer, SiteData};
 use crate::backend::{SessionCap, SharedSessionBackend, WhenFull};
 use crate::config::Config;
 use crate::cookie::{CookieConfig, CookiePrefix, SameSite};
 use crate::csrf::CsrfPolicy;
+use crate::remember::RememberMe;
+use crate::standing::{CredentialEpochs, UserStanding};
 use crate::{SessionLimits, SessionScheme, Sessions};
 
 /// Options of [`SessionLayer`]; see [`SessionLayer::builder`].
@@ -24,6 +28,9 @@ use crate::{SessionLimits, SessionScheme, Sessions};
 /// | [`allow_missing_origin`](Self::allow_missing_origin) | off |
 /// | [`keep_on_login`](Self::keep_on_login) | nothing |
 /// | [`max_sessions`](Self::max_sessions) | 100, the oldest are ended |
+/// | [`remember_me`](Self::remember_me) | off |
+/// | [`revocations`](Self::revocations), [`credential_epochs`](Self::credential_epochs) | nobody is asked |
+/// | [`clear_site_data`](Self::clear_site_data) | cache and storage, on logout |
 /// | [`on_conflict`](Self::on_conflict) | [`ConflictPolicy::Agree`] |
 /// | [`events`](Self::events) | `tracing`, if that feature is on |
 /// | [`clock`](Self::clock) | the system's |
@@ -44,6 +51,9 @@ pub struct SessionLayerBuilder<R = Problem> {
     allow_missing_origin: bool,
     keep_on_login: Vec<Box<str>>,
     cap: Option<SessionCap>,
+    remember: Option<RememberMe>,
+    standing: UserStanding,
+    clear_site_data: Vec<SiteData>,
     policy: ConflictPolicy,
     events: Events,
     clock: SharedClock,
@@ -64,6 +74,9 @@ impl SessionLayerBuilder {
             allow_missing_origin: false,
             keep_on_login: Vec::new(),
             cap: Some(SessionCap::new(100, WhenFull::EvictOldest)),
+            remember: None,
+            standing: UserStanding::default(),
+            clear_site_data: vec![SiteData::Cache, SiteData::Storage],
             policy: ConflictPolicy::default(),
             events: Events::default(),
             clock: SharedClock::system(),
@@ -148,6 +161,52 @@ impl<R> SessionLayerBuilder<R> {
         self
     }
 
+    /// Remembers logins beyond the end of their sessions, if
+    /// [`log_in_remembered`](crate::SessionHandle::log_in_remembered) says so. Default: off. See
+    /// [remember-me](crate#remember-me).
+    pub fn remember_me(mut self, remember: RememberMe) -> Self {
+        self.remember = Some(remember);
+        self
+    }
+
+    /// Asks `revocations` on every request with a session: a session that began at or before the
+    /// revocation of its subject is over. Default: nobody is asked.
+    ///
+    /// It is for services that have other credentials too: one
+    /// [`revoke_subject`](auth_layer::Revocations::revoke_subject) ends sessions, tokens and keys,
+    /// on every server that asks the same store. Where there are only sessions,
+    /// [`Sessions::revoke_all`] does it and costs requests nothing. If the store cannot be asked,
+    /// requests with a session are answered 503.
+    pub fn revocations(mut self, revocations: SharedRevocations) -> Self {
+        self.standing.revocations = Some(revocations);
+        self
+    }
+
+    /// Binds sessions to the credentials of their users: a session ends, on the next request, when
+    /// its user has a newer [`CredentialEpoch`](auth_layer::CredentialEpoch) than at login, or is
+    /// gone. Default: nobody is asked.
+    ///
+    /// Whoever changes a password only has to raise the number: no session is forgotten. A login
+    /// whose identity has no epoch gets the current one; give `log_in` the one that was read with the
+    /// password's hash, as `login` does, so that no change can slip in between. Sessions that began
+    /// before this option was there end. If `epochs` cannot be asked, requests with a session are
+    /// answered 503.
+    pub fn credential_epochs(mut self, epochs: impl CredentialEpochs) -> Self {
+        self.standing.set_epochs(epochs);
+        self
+    }
+
+    /// What browsers are told to drop of the site when a user logs out (`Clear-Site-Data`), so that
+    /// the next user of the browser finds nothing. Default: [`SiteData::Cache`] and
+    /// [`SiteData::Storage`]. Nothing means no header.
+    ///
+    /// There is no `"cookies"`: it removes those of the whole registrable domain, other services'
+    /// included. The session's own cookies are removed one by one.
+    pub fn clear_site_data(mut self, kinds: impl IntoIterator<Item = SiteData>) -> Self {
+        self.clear_site_data = kinds.into_iter().collect();
+        self
+    }
+
     /// What to do if a layer further out has proved an identity too.
     pub fn on_conflict(mut self, policy: ConflictPolicy) -> Self {
         self.policy = policy;
@@ -180,6 +239,9 @@ impl<R> SessionLayerBuilder<R> {
             allow_missing_origin: self.allow_missing_origin,
             keep_on_login: self.keep_on_login,
             cap: self.cap,
+            remember: self.remember,
+            standing: self.standing,
+            clear_site_data: self.clear_site_data,
             policy: self.policy,
             events: self.events,
             clock: self.clock,
@@ -200,10 +262,17 @@ impl<R> SessionLayerBuilder<R> {
     {
         self.limits.check()?;
         let secure = self.insecure_origin.is_none();
-        let cookie = if secure {
-            CookieConfig::secure(&self.cookie_name, self.cookie_prefix, self.same_site)?
-        } else {
-            CookieConfig::insecure(&self.cookie_name, self.same_site)?
+        let named = |name: &str| {
+            if secure {
+                CookieConfig::secure(name, self.cookie_prefix, self.same_site)
+            } else {
+                CookieConfig::insecure(name, self.same_site)
+            }
+        };
+        let cookie = named(&self.cookie_name)?;
+        let remember = match self.remember {
+            Some(remember) => Some(remember.build(&cookie, named)?),
+            None => None,
         };
         let public = public_origin(self.public_origin, self.insecure_origin)?;
         let trusted = self
@@ -218,6 +287,7 @@ impl<R> SessionLayerBuilder<R> {
                 clock: self.clock.clone(),
                 events: self.events.clone(),
                 limits: self.limits,
+                remember: remember.as_ref().map(|remember| remember.store.clone()),
             },
             limits: self.limits,
             cookie,
@@ -225,6 +295,9 @@ impl<R> SessionLayerBuilder<R> {
             keep_on_login: self.keep_on_login,
             csrf: Arc::new(CsrfPolicy::new(secure, public, trusted)?),
             allow_missing_origin: self.allow_missing_origin,
+            remember,
+            standing: self.standing,
+            clear_site_data: SiteData::header(&self.clear_site_data),
         });
         let auth = AuthLayer::new(SessionScheme::new(Arc::clone(&config)))
             .on_conflict(self.policy)

@@ -3,6 +3,7 @@
 mod builder;
 mod save;
 mod service;
+mod site_data;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tower_layer::Layer;
 pub use self::builder::SessionLayerBuilder;
 pub use self::save::{SaveFuture, SaveSession};
 pub use self::service::SessionService;
+pub use self::site_data::SiteData;
 use crate::config::Config;
 use crate::csrf::SameOriginLayer;
 use crate::{SessionBackend, SessionScheme, Sessions, SharedSessionBackend};

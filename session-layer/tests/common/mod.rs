@@ -150,7 +150,22 @@ impl Browser {
 
     /// The value of the session cookie.
     pub fn secret(&self) -> String {
-        self.cookies[0].1.clone()
+        self.cookie("__Host-session").unwrap()
+    }
+
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let found = self.cookies.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    pub fn set_cookie(&mut self, name: &str, value: &str) {
+        self.drop_cookie(name);
+        self.cookies.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// As when a browser is closed, or a cookie has expired.
+    pub fn drop_cookie(&mut self, name: &str) {
+        self.cookies.retain(|(own, _)| own != name);
     }
 }
 
@@ -202,6 +217,11 @@ async fn handle(req: &Request<()>) -> Result<Response<Bytes>, AuthError> {
             let identity = session.log_in(user(query)).await?;
             assert_eq!(session.identity().unwrap().subject(), identity.subject());
             format!("{before:?}")
+        }
+        (Method::POST, "/login-remembered") => {
+            wait.await;
+            session.log_in_remembered(user(query)).await?;
+            String::new()
         }
         (Method::POST, "/login-then-set") => {
             session.log_in(user(query)).await?;
