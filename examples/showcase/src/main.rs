@@ -13,13 +13,16 @@ mod problem;
 mod routes;
 mod schemes;
 mod state;
+mod stores;
 mod try_it;
+mod user_table;
 mod users;
 
 use std::error::Error;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -52,11 +55,12 @@ async fn run() -> Result<(), Box<dyn Error>> {
 
     let settings = config.resolve(address)?;
     let state = AppState::new(&settings).await?;
+    let added_users = Arc::clone(&state.added_users);
     let app = routes::app(state, &settings)?;
 
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;
-    try_it::print(&mut out, &settings)?;
+    try_it::print(&mut out, &settings, &added_users)?;
     drop(out);
 
     let service = app.into_make_service_with_connect_info::<SocketAddr>();

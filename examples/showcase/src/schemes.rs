@@ -8,15 +8,20 @@ use auth_layer::digest::{Algorithm, Digest};
 use auth_layer::{AuthLayer, ConfigError, Events};
 use jwt_layer::Jwt;
 use login::password::PasswordLogin;
-use session_layer::{MemorySessionBackend, SessionLayer};
+use session_layer::SessionLayer;
 
 use crate::config::Settings;
 use crate::state::AppState;
+use crate::stores::Stores;
 use crate::users::REALM;
 
 /// Cookie sessions. They log in and out, so they are a layer of their own.
-pub(crate) fn sessions(settings: &Settings, events: &Events) -> Result<SessionLayer, ConfigError> {
-    let builder = SessionLayer::builder(MemorySessionBackend::new())
+pub(crate) fn sessions(
+    settings: &Settings,
+    stores: &Stores,
+    events: &Events,
+) -> Result<SessionLayer, ConfigError> {
+    let builder = SessionLayer::builder(stores.sessions.clone())
         .limits(settings.session_limits)
         .events(events.clone());
     let origin = settings.public_url.to_string();
@@ -45,14 +50,14 @@ pub(crate) fn credentials(
         state.issuer.policy().build()?,
         state.issuer.verifying_keys(),
     )
-    .revocations(state.revocations.clone())
+    .revocations(state.stores.revocations.clone())
     .realm(REALM)
     .leave_prefix(key_format()?.prefix());
     if let Some(trusted) = settings.trusted_issuer.clone() {
         jwt = jwt.trust(trusted.policy, trusted.keys)?;
     }
     let owners = SharedKeyOwners::new(state.users.clone());
-    let api_keys = ApiKeys::new(key_format()?, state.key_store.clone(), owners)
+    let api_keys = ApiKeys::new(key_format()?, state.stores.api_keys.clone(), owners)
         .realm(REALM)
         .events(state.events.clone());
     let basic = Basic::new(REALM, state.login.clone());
@@ -63,7 +68,7 @@ pub(crate) fn credentials(
 
 /// Digest, for the one route that needs it.
 pub(crate) fn digest(state: &AppState) -> Result<AuthLayer<Digest>, Box<dyn Error>> {
-    let digest = Digest::builder(REALM, state.users.digests.clone())
+    let digest = Digest::builder(REALM, state.stores.users.digests())
         .algorithms([Algorithm::Sha256])
         .insecure_allow_md5()
         .build()?;

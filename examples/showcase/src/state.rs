@@ -1,32 +1,33 @@
 //! What handlers work with.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use apikey_layer::{KeyRegistry, MemoryApiKeys, SharedApiKeyStore};
+use apikey_layer::KeyRegistry;
 use auth_layer::{
     AuthError, ClientAddress, Event, EventKind, Events, Identity, MetricsSink, PasswordCredentials,
 };
-use jwt_layer::{
-    Issuer, MemoryRevocations, Revocations as _, SharedRevocations, SigningKey, SubjectRevocation,
-};
+use jwt_layer::{Issuer, Revocations as _, SigningKey, SubjectRevocation};
 use login::password::{NewPasswordError, PasswordLogin};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use session_layer::{SessionId, SessionLayer, UserKey};
 
 use crate::config::{Settings, WrongVariable};
 use crate::schemes;
+use crate::stores::Stores;
 use crate::users::Users;
 
 /// The application's state. Everything in it is shared and cheap to clone.
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) users: Users,
+    /// The demo users that were made at this start, by name.
+    pub(crate) added_users: Arc<[&'static str]>,
     pub(crate) login: PasswordLogin,
     pub(crate) issuer: Issuer,
-    pub(crate) revocations: SharedRevocations,
+    pub(crate) stores: Stores,
     pub(crate) api_keys: KeyRegistry,
-    pub(crate) key_store: SharedApiKeyStore,
     pub(crate) sessions: SessionLayer,
     pub(crate) events: Events,
     pub(crate) metrics: PrometheusHandle,
@@ -34,11 +35,12 @@ pub(crate) struct AppState {
 
 impl AppState {
     pub(crate) async fn new(settings: &Settings) -> Result<Self, Box<dyn Error>> {
-        let users = Users::new(&settings.jwt_issuer);
-        let login = PasswordLogin::builder(users.passwords.clone())
+        let stores = Stores::in_memory();
+        let users = Users::new(stores.users.clone(), &settings.jwt_issuer);
+        let login = PasswordLogin::builder(stores.users.passwords())
             .issuer(settings.jwt_issuer.as_str())
             .build()?;
-        users
+        let added_users = users
             .add_demo_users(&login, settings.demo_password.expose())
             .await
             .map_err(|error| WrongVariable::new("DEMO_PASSWORD", error))?;
@@ -51,18 +53,17 @@ impl AppState {
             .map_err(|error| WrongVariable::new("ACCESS_TTL", error))?;
 
         let events = Events::default().and(MetricsSink::new());
-        let key_store = SharedApiKeyStore::new(MemoryApiKeys::new());
-        let api_keys =
-            KeyRegistry::new(schemes::key_format()?, key_store.clone()).events(events.clone());
+        let api_keys = KeyRegistry::new(schemes::key_format()?, stores.api_keys.clone())
+            .events(events.clone());
 
         Ok(Self {
             users,
             login,
             issuer,
-            revocations: SharedRevocations::new(MemoryRevocations::new()),
+            sessions: schemes::sessions(settings, &stores, &events)?,
             api_keys,
-            key_store,
-            sessions: schemes::sessions(settings, &events)?,
+            stores,
+            added_users: added_users.into(),
             events,
             metrics: PrometheusBuilder::new().install_recorder()?,
         })
@@ -102,7 +103,8 @@ impl AppState {
             .await?;
         let tokens = SubjectRevocation::new(subject, SystemTime::now(), self.issuer.lifetime())
             .issuer(self.issuer.name());
-        self.revocations
+        self.stores
+            .revocations
             .revoke_subject(&tokens)
             .await
             .map_err(NewPasswordError::Fail)?;

@@ -5,12 +5,14 @@ use std::io::{Result, Write};
 use crate::config::{DemoPassword, Settings};
 
 /// Prints the users, the address, and three `curl` lines that work as they are.
-pub(crate) fn print(out: &mut impl Write, settings: &Settings) -> Result<()> {
+///
+/// `added` are the users that were made at this start. The others have the password that they had.
+pub(crate) fn print(out: &mut impl Write, settings: &Settings, added: &[&str]) -> Result<()> {
     let url = &settings.public_url;
     // A password that was configured is left to the shell: it does not belong into a log.
     let password = match &settings.demo_password {
-        DemoPassword::Given(_) => "$DEMO_PASSWORD",
-        DemoPassword::Random(_) => settings.demo_password.expose(),
+        DemoPassword::Random(_) if !added.is_empty() => settings.demo_password.expose(),
+        DemoPassword::Given(_) | DemoPassword::Random(_) => "$DEMO_PASSWORD",
     };
     let token = format!(
         r#"$(curl -s -H 'content-type: application/json' -d "{{\"username\":\"alice\",\"password\":\"{password}\"}}" {url}/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')"#
@@ -19,10 +21,20 @@ pub(crate) fn print(out: &mut impl Write, settings: &Settings) -> Result<()> {
         r#"$(curl -s -H "Authorization: Bearer {token}" -H 'content-type: application/json' -d '{{"name":"try it"}}' {url}/api-keys | sed 's/.*"key":"\([^"]*\)".*/\1/')"#
     );
 
-    writeln!(
-        out,
-        "users: alice (role admin, scope reports:read) and bob, password {password}"
-    )?;
+    match added {
+        [] => writeln!(
+            out,
+            "users: alice (role admin, scope reports:read) and bob, with the passwords that they had"
+        )?,
+        [one] => writeln!(
+            out,
+            "users: {one}, new, password {password}; the other is as before"
+        )?,
+        _ => writeln!(
+            out,
+            "users: alice (role admin, scope reports:read) and bob, password {password}"
+        )?,
+    }
     writeln!(out, "page:  {url}/")?;
     writeln!(out, "\nBasic, then a session:")?;
     writeln!(

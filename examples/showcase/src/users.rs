@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use apikey_layer::{KeyOwners, Owner, OwnerAuthority};
-use auth_layer::digest::{Algorithm, DigestRecord, MemoryDigestStore};
+use auth_layer::digest::{Algorithm, DigestRecord};
 use auth_layer::{AuthError, Identity, ScopeSet};
-use login::password::{MemoryUserStore, NewPasswordError, PasswordLogin, UserRecord};
+use login::password::{NewPasswordError, PasswordLogin, UserRecord, UserStore as _};
+
+use crate::user_table::UserTable;
 
 /// The realm of Basic and Digest.
 pub(crate) const REALM: &str = "showcase";
@@ -39,40 +41,48 @@ impl DemoUser {
     }
 }
 
-/// Users with their passwords, in two forms: argon2id for login and Basic, HA1 for Digest.
+/// Users with their passwords.
 #[derive(Clone, Debug)]
 pub(crate) struct Users {
-    pub(crate) passwords: Arc<MemoryUserStore>,
-    pub(crate) digests: MemoryDigestStore,
+    table: UserTable,
     issuer: Arc<str>,
 }
 
 impl Users {
-    /// No users; `issuer` vouches for those that will be.
-    pub(crate) fn new(issuer: &str) -> Self {
-        Self {
-            passwords: Arc::default(),
-            digests: MemoryDigestStore::new(REALM),
-            issuer: issuer.into(),
-        }
+    /// The users in `table`; `issuer` vouches for them.
+    pub(crate) fn new(table: UserTable, issuer: &str) -> Self {
+        let issuer = issuer.into();
+        Self { table, issuer }
     }
 
-    /// Adds the demo users, all with one password.
+    /// Adds those demo users that are missing, all with one password; says which those were. The
+    /// others keep the password that they have.
     pub(crate) async fn add_demo_users(
         &self,
         login: &PasswordLogin,
         password: &str,
-    ) -> Result<(), NewPasswordError> {
+    ) -> Result<Vec<&'static str>, NewPasswordError> {
+        let mut added = Vec::new();
         for user in &DEMO_USERS {
-            let record = UserRecord::new(user.subject).with_scopes(user.scopes());
+            let found = self.table.passwords().find(user.name).await;
+            if found.map_err(NewPasswordError::Fail)?.is_some() {
+                continue;
+            }
+            let hash = login.hash_new(password).await?;
+            let record = UserRecord::new(user.subject)
+                .with_scopes(user.scopes())
+                .with_password_hash(hash);
             let record = match user.role {
                 Some(role) => record.with_role(role),
                 None => record,
             };
-            self.passwords.insert(user.name, record);
-            self.set_password(login, user.subject, password).await?;
+            let digest = self.digest(user, password);
+            let is_new = self.table.add(user.name, record, digest).await;
+            if is_new.map_err(NewPasswordError::Fail)? {
+                added.push(user.name);
+            }
         }
-        Ok(())
+        Ok(added)
     }
 
     /// Gives a user another password, everywhere.
@@ -84,16 +94,20 @@ impl Users {
     ) -> Result<(), NewPasswordError> {
         let hash = login.hash_new(password).await?;
         for user in DEMO_USERS.iter().filter(|user| user.subject == subject) {
-            let hash = hash.clone();
-            self.passwords
-                .update(user.name, |record| record.password_hash = Some(hash));
-            // Digest cannot work with a slow hash; see the caveats of `auth_layer::digest`.
-            let algorithms = [Algorithm::Sha256, Algorithm::Md5];
-            let record = DigestRecord::from_password(user.name, REALM, password, algorithms);
-            self.digests
-                .set(user.name, record.with_identity(self.identity(user)));
+            let digest = self.digest(user, password);
+            self.table
+                .set_password(user.name, hash.clone(), digest)
+                .await
+                .map_err(NewPasswordError::Fail)?;
         }
         Ok(())
+    }
+
+    /// Digest cannot work with a slow hash; see the caveats of `auth_layer::digest`.
+    fn digest(&self, user: &DemoUser, password: &str) -> DigestRecord {
+        let algorithms = [Algorithm::Sha256, Algorithm::Md5];
+        DigestRecord::from_password(user.name, REALM, password, algorithms)
+            .with_identity(self.identity(user))
     }
 
     /// The name that a subject logs in with.

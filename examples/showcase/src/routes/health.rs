@@ -1,5 +1,6 @@
 //! For the machines that look after this one.
 
+use auth_layer::AuthError;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -21,9 +22,10 @@ async fn alive() -> Json<Value> {
     Json(json!({ "status": "alive" }))
 }
 
-/// `{"status":"ready"}`: all stores and keys of this build are in memory.
-async fn ready() -> Json<Value> {
-    Json(json!({ "status": "ready" }))
+/// `{"status":"ready"}`, or 503 while a store cannot be asked.
+async fn ready(State(state): State<AppState>) -> Result<Json<Value>, AuthError> {
+    state.stores.check().await?;
+    Ok(Json(json!({ "status": "ready" })))
 }
 
 /// Prometheus text.
