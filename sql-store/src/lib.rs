@@ -1,1 +1,38 @@
-//! The durable stores of the auth layers on SQLite and PostgreSQL.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+#[cfg(not(any(feature = "postgres", feature = "sqlite")))]
+compile_error!("sql-store needs a database: enable the feature `sqlite` or `postgres`");
+
+#[cfg(feature = "apikey")]
+mod api_keys;
+#[cfg(any(feature = "apikey", feature = "digest", feature = "login"))]
+mod attributes;
+mod connection;
+mod database;
+#[cfg(feature = "digest")]
+mod digest_users;
+mod expiry;
+mod key;
+mod revocations;
+#[cfg(feature = "session")]
+mod sessions;
+mod step;
+mod store;
+mod time;
+#[cfg(feature = "login")]
+mod users;
+
+#[cfg(feature = "apikey")]
+pub use self::api_keys::SqlApiKeys;
+pub use self::database::{SqlDatabase, SqlDatabaseBuilder, SqlError, SqlErrorKind};
+#[cfg(feature = "digest")]
+pub use self::digest_users::SqlDigestUsers;
+pub use self::revocations::SqlRevocations;
+#[cfg(feature = "session")]
+pub use self::sessions::SqlSessions;
+pub use self::store::SqlStore;
+#[cfg(feature = "login")]
+pub use self::users::{InsertedUser, SqlUsers};
+/// The library that speaks to the databases, for pools of the application's own.
+pub use sqlx;

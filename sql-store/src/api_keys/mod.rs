@@ -1,0 +1,95 @@
+//! API keys: [`SqlApiKeys`].
+
+mod change;
+mod insert;
+mod row;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use apikey_layer::{
+    ApiKeyStore, DisabledBy, Inserted, KeyCursor, KeyId, KeyRecord, Owner, Rotated, Rotation,
+};
+use auth_layer::AuthError;
+
+use self::change::{Revoke, RevokeOwned, Rotate, SetDisabled};
+use self::insert::Insert;
+use self::row::{Find, List, owner_key};
+use crate::database::Pools;
+use crate::time::millis;
+
+const REASON: &str = "sql_api_keys";
+
+/// API keys in the table `auth_api_keys`: an [`ApiKeyStore`]. Of the keys it holds the SHA-256. Times are
+/// kept to the millisecond.
+///
+/// Each lookup is a query, so that a revocation takes effect at once everywhere.
+#[derive(Clone)]
+pub struct SqlApiKeys {
+    pools: Pools,
+}
+
+impl SqlApiKeys {
+    pub(crate) const fn new(pools: Pools) -> Self {
+        Self { pools }
+    }
+}
+
+impl ApiKeyStore for SqlApiKeys {
+    async fn find(&self, id: &KeyId) -> Result<Option<Arc<KeyRecord>>, AuthError> {
+        self.pools.run(Find(*id), REASON).await
+    }
+
+    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
+        self.pools.run(Insert { record, limit }, REASON).await
+    }
+
+    async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
+        self.pools.run(Rotate(*id, *rotation), REASON).await
+    }
+
+    async fn revoke(&self, id: &KeyId, at: SystemTime) -> Result<bool, AuthError> {
+        self.pools.run(Revoke(*id, millis(at)), REASON).await
+    }
+
+    async fn revoke_owned_by(&self, owner: &Owner, at: SystemTime) -> Result<usize, AuthError> {
+        let step = RevokeOwned(owner_key(owner), millis(at));
+        let revoked = self.pools.run(step, REASON).await?;
+        Ok(usize::try_from(revoked).unwrap_or(usize::MAX))
+    }
+
+    async fn set_disabled(
+        &self,
+        id: &KeyId,
+        by: DisabledBy,
+        disabled: bool,
+    ) -> Result<bool, AuthError> {
+        let step = SetDisabled {
+            id: *id,
+            by,
+            disabled,
+        };
+        self.pools.run(step, REASON).await
+    }
+
+    async fn list(
+        &self,
+        owner: &Owner,
+        after: Option<&KeyCursor>,
+        limit: usize,
+    ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
+        let step = List {
+            owner: owner_key(owner),
+            after: after.map(|after| *after.id()),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        self.pools.run(step, REASON).await
+    }
+}
+
+impl fmt::Debug for SqlApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SqlApiKeys").field(&self.pools).finish()
+    }
+}

@@ -1,0 +1,180 @@
+//! How to connect.
+
+use std::fmt;
+use std::time::Duration;
+
+use auth_layer::check_duration;
+#[cfg(feature = "postgres")]
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+#[cfg(feature = "sqlite")]
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{Kind, Pools, SqlDatabase, SqlError};
+
+/// Connects with other settings than the defaults.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use sql_store::SqlDatabase;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sql_store::SqlError> {
+/// let database = SqlDatabase::builder("sqlite::memory:")
+///     .operation_timeout(Duration::from_secs(2))
+///     .connect()
+///     .await?;
+/// # let _ = database;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct SqlDatabaseBuilder {
+    url: String,
+    max_connections: u32,
+    connect_timeout: Duration,
+    operation_timeout: Duration,
+}
+
+impl SqlDatabaseBuilder {
+    pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            max_connections: 10,
+            connect_timeout: Duration::from_secs(3),
+            operation_timeout: Self::OPERATION_TIMEOUT,
+        }
+    }
+
+    /// How many connections there may be: to PostgreSQL in all, to SQLite for reading, beside the one
+    /// that writes. 10 by default.
+    pub const fn max_connections(mut self, number: u32) -> Self {
+        self.max_connections = number;
+        self
+    }
+
+    /// How long an operation may wait for a connection, be it for a new one or for one that is in use.
+    /// 3 seconds by default: after that it fails, and the request is answered 503.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long an operation may take in all, repetitions and waiting for a connection included. 5
+    /// seconds by default. PostgreSQL is told the same for each statement, so that it does not go on
+    /// with what nobody waits for.
+    pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.operation_timeout = timeout;
+        self
+    }
+
+    /// Connects, once, so that a wrong address or password is noticed now.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an option is wrong or the database cannot be reached.
+    pub async fn connect(self) -> Result<SqlDatabase, SqlError> {
+        check_duration("connect_timeout", self.connect_timeout)?;
+        check_duration("operation_timeout", self.operation_timeout)?;
+        if self.max_connections == 0 {
+            return Err(SqlError::config("max_connections", "must be at least 1"));
+        }
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        let kind = match scheme {
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => self.postgres().await?,
+            #[cfg(feature = "sqlite")]
+            "sqlite" => self.sqlite().await?,
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => {
+                return Err(SqlError::config("url", "needs the feature `postgres`"));
+            }
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => return Err(SqlError::config("url", "needs the feature `sqlite`")),
+            _ => {
+                let problem = "must begin with `sqlite:` or `postgres:`";
+                return Err(SqlError::config("url", problem));
+            }
+        };
+        Ok(SqlDatabase {
+            pools: Pools {
+                kind,
+                operation_timeout: self.operation_timeout,
+            },
+        })
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn postgres(&self) -> Result<Kind, SqlError> {
+        // The text of the error might repeat the URL, and with it the password.
+        let options: PgConnectOptions = self
+            .url
+            .parse()
+            .map_err(|_| SqlError::config("url", "is not the URL of a PostgreSQL"))?;
+        let limit = self.operation_timeout.as_millis().to_string();
+        let options = options.application_name("sql-store").options([
+            ("statement_timeout", limit.as_str()),
+            ("lock_timeout", limit.as_str()),
+            ("idle_in_transaction_session_timeout", limit.as_str()),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(self.max_connections)
+            .acquire_timeout(self.connect_timeout)
+            .connect_with(options)
+            .await?;
+        Ok(Kind::Postgres(pool))
+    }
+
+    #[cfg(feature = "sqlite")]
+    async fn sqlite(&self) -> Result<Kind, SqlError> {
+        let options: SqliteConnectOptions = self
+            .url
+            .parse()
+            .map_err(|_| SqlError::config("url", "is not the URL of a SQLite database"))?;
+        let options = options
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .busy_timeout(self.operation_timeout);
+        let pool = || {
+            SqlitePoolOptions::new()
+                .acquire_timeout(self.connect_timeout)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        if self.url.contains(":memory:") || self.url.contains("mode=memory") {
+            // It lives in its connection.
+            let only = options.shared_cache(false);
+            let writer = pool().max_connections(1).connect_with(only).await?;
+            return Ok(Kind::Sqlite {
+                readers: writer.clone(),
+                writer,
+            });
+        }
+        // With a WAL readers do not wait. FULL, and not NORMAL: a logout that was acknowledged must
+        // not be undone because the machine lost its power.
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let writer = pool()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await?;
+        let readers = pool()
+            .max_connections(self.max_connections)
+            .connect_with(options)
+            .await?;
+        Ok(Kind::Sqlite { readers, writer })
+    }
+}
+
+/// Shows neither the password nor the place.
+impl fmt::Debug for SqlDatabaseBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlDatabaseBuilder")
+            .field("max_connections", &self.max_connections)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("operation_timeout", &self.operation_timeout)
+            .finish_non_exhaustive()
+    }
+}

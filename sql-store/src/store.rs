@@ -1,0 +1,80 @@
+//! Access to the tables.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use auth_layer::AuthError;
+
+use crate::database::Pools;
+use crate::expiry::DeleteExpired;
+
+/// A database with all its tables, from which the stores are had. Cheap to clone.
+///
+/// See [`SqlDatabase::store`](crate::SqlDatabase::store).
+#[derive(Clone)]
+pub struct SqlStore {
+    pools: Pools,
+}
+
+impl SqlStore {
+    pub(crate) const fn new(pools: Pools) -> Self {
+        Self { pools }
+    }
+
+    /// Where API keys are kept.
+    #[cfg(feature = "apikey")]
+    #[must_use]
+    pub fn api_keys(&self) -> crate::SqlApiKeys {
+        crate::SqlApiKeys::new(self.pools.clone())
+    }
+
+    /// Where the Digest users of `realm` are kept.
+    #[cfg(feature = "digest")]
+    #[must_use]
+    pub fn digest_users(&self, realm: &str) -> crate::SqlDigestUsers {
+        crate::SqlDigestUsers::new(self.pools.clone(), realm)
+    }
+
+    /// Where it is kept which tokens were taken back.
+    #[must_use]
+    pub fn revocations(&self) -> crate::SqlRevocations {
+        crate::SqlRevocations::new(self.pools.clone())
+    }
+
+    /// Where users with passwords are kept.
+    #[cfg(feature = "login")]
+    #[must_use]
+    pub fn users(&self) -> crate::SqlUsers {
+        crate::SqlUsers::new(self.pools.clone())
+    }
+
+    /// Where sessions are kept.
+    #[cfg(feature = "session")]
+    #[must_use]
+    pub fn sessions(&self) -> crate::SqlSessions {
+        crate::SqlSessions::new(self.pools.clone())
+    }
+
+    /// Removes rows of sessions and revocations that are over at `now`, at most `limit` of each table,
+    /// and says how many. What is over counts for nothing anyway; this gives its room back.
+    ///
+    /// Call it from time to time, again at once if it returns `limit` or more.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be asked. Some rows may be removed then.
+    pub async fn delete_expired(&self, now: SystemTime, limit: u32) -> Result<u64, AuthError> {
+        let mut deleted = 0;
+        for table in &DeleteExpired::TABLES {
+            let step = DeleteExpired::new(table, now, limit);
+            deleted += self.pools.run(step, "sql_expiry").await?;
+        }
+        Ok(deleted)
+    }
+}
+
+impl fmt::Debug for SqlStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SqlStore").field(&self.pools).finish()
+    }
+}
