@@ -23,7 +23,7 @@
 )]
 #![cfg_attr(
     feature = "session",
-    doc = "| [`session_backend`] | `session_layer::SessionBackend` | `session` |\n| [`remember_store`] | `session_layer::RememberStore` | `session` |"
+    doc = "| [`session_backend`], [`partitioned_session_backend`] | `session_layer::SessionBackend` | `session` |\n| [`remember_store`] | `session_layer::RememberStore` | `session` |"
 )]
 #![cfg_attr(
     feature = "login",
@@ -74,7 +74,7 @@ pub use self::rate_counters::rate_counters;
 pub use self::remember_store::remember_store;
 pub use self::revocations::{revocations, revocations_over_time};
 #[cfg(feature = "session")]
-pub use self::session_backend::session_backend;
+pub use self::session_backend::{partitioned_session_backend, session_backend};
 #[cfg(feature = "login")]
 pub use self::user_store::user_store;
 
