@@ -1,1 +1,18 @@
-//! The stores of the auth layers on Redis.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod error;
+mod keys;
+mod link;
+mod nonce_counters;
+mod revocations;
+mod script;
+mod sessions;
+mod store;
+mod time;
+
+pub use self::link::RedisPool;
+pub use self::nonce_counters::RedisNonceCounters;
+pub use self::revocations::RedisRevocations;
+pub use self::sessions::RedisSessions;
+pub use self::store::{RedisStore, RedisStoreBuilder};
