@@ -5,7 +5,6 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod adapter;
 mod backend;
 mod config;
 mod cookie;
@@ -33,11 +32,10 @@ pub use self::backend::{
 };
 pub use self::cookie::{CookiePrefix, SameSite};
 pub use self::csrf::{SameOrigin, SameOriginLayer};
-pub use self::handle::{SessionHandle, UnindexedSession};
+pub use self::handle::SessionHandle;
 pub use self::id::{InvalidSessionId, SessionId};
 pub use self::layer::{
-    Indexed, SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder, SessionService, SiteData,
-    Unindexed,
+    SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder, SessionService, SiteData,
 };
 pub use self::limits::SessionLimits;
 pub use self::memory::MemorySessionBackend;

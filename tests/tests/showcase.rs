@@ -627,7 +627,8 @@ fn a_wrong_configuration_stops_the_start_with_one_line() {
         ("TRUST_ISSUER", "https://id.example.com"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
         ("LISTEN", "nowhere"),
-        ("REDIS_URL", "redis://127.0.0.1"),
+        ("REDIS_URL", "http://127.0.0.1"),
+        ("DATABASE_URL", "mysql://127.0.0.1"),
     ] {
         let said = refuses_to_start("showcase", &[(name, value)]);
         let lines: Vec<_> = said.lines().collect();

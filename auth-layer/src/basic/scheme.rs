@@ -9,8 +9,7 @@ use pin_project_lite::pin_project;
 
 use super::{PasswordVerifier, parse};
 use crate::{
-    AuthError, Challenge, Challenges, ClientAddress, Identity, PasswordCredentials, Scheme,
-    Verdict, authorization,
+    AuthError, Challenge, Challenges, Identity, PasswordCredentials, Scheme, Verdict, authorization,
 };
 
 const NAME: &str = "basic";
@@ -54,10 +53,7 @@ impl<V: PasswordVerifier> Scheme for Basic<V> {
         if credentials.username().is_empty() {
             return Err(AuthError::malformed("basic_no_user"));
         }
-        Ok(Some(match parts.extensions.get::<ClientAddress>() {
-            Some(address) => credentials.with_client_address(*address),
-            None => credentials,
-        }))
+        Ok(Some(credentials))
     }
 
     fn verify(&self, credentials: PasswordCredentials) -> Self::Future {

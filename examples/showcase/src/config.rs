@@ -17,14 +17,12 @@ use session_layer::SessionLimits;
 use crate::duration;
 
 /// Variables of features that this build does not have. To ignore one would be to pretend: somebody
-/// who sets `REDIS_URL` does not want sessions in memory.
-const NOT_AVAILABLE: [&str; 6] = [
-    "DATABASE_URL",
+/// who sets `OIDC_ISSUER` expects to be sent there.
+const NOT_AVAILABLE: [&str; 4] = [
     "OIDC_CLIENT_ID",
     "OIDC_CLIENT_SECRET",
     "OIDC_ISSUER",
     "OIDC_SCOPES",
-    "REDIS_URL",
 ];
 
 /// What the environment says.
@@ -33,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) listen: String,
     public_url: Option<Origin>,
     demo_password: Option<SecretString>,
+    redis_url: Option<SecretString>,
+    database_url: Option<SecretString>,
     jwt_issuer: Option<String>,
     jwt_audience: String,
     jwt_algorithm: Algorithm,
@@ -54,6 +54,8 @@ pub(crate) struct TrustedIssuer {
 pub(crate) struct Settings {
     pub(crate) public_url: Origin,
     pub(crate) demo_password: DemoPassword,
+    pub(crate) redis_url: Option<SecretString>,
+    pub(crate) database_url: Option<SecretString>,
     pub(crate) jwt_issuer: String,
     pub(crate) jwt_audience: String,
     pub(crate) jwt_algorithm: Algorithm,
@@ -138,6 +140,8 @@ impl Config {
         Ok(Settings {
             public_url,
             demo_password,
+            redis_url: self.redis_url,
+            database_url: self.database_url,
             jwt_issuer,
             jwt_audience: self.jwt_audience,
             jwt_algorithm: self.jwt_algorithm,
@@ -191,6 +195,8 @@ impl Config {
                 None => None,
             },
             demo_password: text("DEMO_PASSWORD")?.map(SecretString::from),
+            redis_url: text("REDIS_URL")?.map(SecretString::from),
+            database_url: text("DATABASE_URL")?.map(SecretString::from),
             jwt_issuer: text("JWT_ISSUER")?,
             jwt_audience: text("JWT_AUDIENCE")?.unwrap_or("showcase".to_owned()),
             jwt_algorithm: match text("JWT_ALGORITHM")? {
@@ -337,7 +343,7 @@ mod tests {
             ("TRUSTED_PROXIES", "everybody"),
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
             ("LOGIN_LIMIT", "10/m/ip"),
-            ("REDIS_URL", "redis://localhost"),
+            ("OIDC_ISSUER", "https://id.example.com"),
             ("JWT_ALGORITHM", "none"),
             ("TRUST_JWKS", "/keys.json"),
             ("TRUST_AUDIENCE", "api"),

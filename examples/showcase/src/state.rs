@@ -35,7 +35,7 @@ pub(crate) struct AppState {
 
 impl AppState {
     pub(crate) async fn new(settings: &Settings) -> Result<Self, Box<dyn Error>> {
-        let stores = Stores::in_memory();
+        let stores = Stores::open(settings).await?;
         let users = Users::new(stores.users.clone(), &settings.jwt_issuer);
         let login = PasswordLogin::builder(stores.users.passwords())
             .issuer(settings.jwt_issuer.as_str())
@@ -43,7 +43,10 @@ impl AppState {
         let added_users = users
             .add_demo_users(&login, settings.demo_password.expose())
             .await
-            .map_err(|error| WrongVariable::new("DEMO_PASSWORD", error))?;
+            .map_err(|error| match error {
+                NewPasswordError::Fail(error) => WrongVariable::new("DATABASE_URL", error),
+                error => WrongVariable::new("DEMO_PASSWORD", error),
+            })?;
 
         let key = SigningKey::generate(settings.jwt_algorithm)
             .map_err(|error| WrongVariable::new("JWT_ALGORITHM", error))?;

@@ -1,14 +1,19 @@
-//! Where things are kept.
+//! Where things are kept: in memory, on Redis, in a database.
 
+use std::error::Error as _;
 use std::time::SystemTime;
 
 use apikey_layer::{MemoryApiKeys, SharedApiKeyStore};
 use auth_layer::{
-    AuthError, Identity, IssuedToken, MemoryRevocations, Revocations as _, SharedRevocations,
+    AuthError, ExposeSecret as _, Identity, IssuedToken, MemoryRevocations, Revocations as _,
+    SharedRevocations,
 };
 use login::password::UserStore as _;
+use redis_store::RedisStore;
 use session_layer::{MemorySessionBackend, SharedSessionBackend};
+use sql_store::{SqlDatabase, SqlError, SqlStore};
 
+use crate::config::{Settings, WrongVariable};
 use crate::user_table::UserTable;
 use crate::users::REALM;
 
@@ -22,7 +27,23 @@ pub(crate) struct Stores {
 }
 
 impl Stores {
-    pub(crate) fn in_memory() -> Self {
+    /// Opens what the configuration names; the rest is in memory.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, WrongVariable> {
+        let mut stores = Self::in_memory();
+        if let Some(url) = &settings.redis_url {
+            let redis = redis(url.expose_secret())?;
+            stores.sessions = SharedSessionBackend::new(redis.sessions());
+            stores.revocations = SharedRevocations::new(redis.revocations());
+        }
+        if let Some(url) = &settings.database_url {
+            let database = database(url.expose_secret()).await?;
+            stores.users = UserTable::in_database(&database, REALM);
+            stores.api_keys = SharedApiKeyStore::new(database.api_keys());
+        }
+        Ok(stores)
+    }
+
+    fn in_memory() -> Self {
         Self {
             sessions: SharedSessionBackend::new(MemorySessionBackend::new()),
             revocations: SharedRevocations::new(MemoryRevocations::new()),
@@ -40,4 +61,30 @@ impl Stores {
         self.users.passwords().find("nobody").await?;
         Ok(())
     }
+}
+
+/// Nothing is asked yet: a Redis that is down now may be up when it is needed.
+fn redis(url: &str) -> Result<RedisStore, WrongVariable> {
+    let pool = deadpool_redis::Config::from_url(url)
+        .create_pool(Some(deadpool_redis::Runtime::Tokio1))
+        // What the error says may hold the URL, and so a password.
+        .map_err(|_| WrongVariable::new("REDIS_URL", "is not the URL of a Redis"))?;
+    RedisStore::builder(pool)
+        .prefix("showcase")
+        .build()
+        .map_err(|error| WrongVariable::new("REDIS_URL", error))
+}
+
+/// Makes the tables if need be, so it has to be there.
+async fn database(url: &str) -> Result<SqlStore, WrongVariable> {
+    let open = async {
+        let database = SqlDatabase::connect(url).await?;
+        database.migrate().await?;
+        database.store().await
+    };
+    open.await.map_err(|error: SqlError| {
+        let why = error.source().map(ToString::to_string).unwrap_or_default();
+        let why = why.lines().next().unwrap_or_default();
+        WrongVariable::new("DATABASE_URL", format!("{error}: {why}"))
+    })
 }

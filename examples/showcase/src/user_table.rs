@@ -1,9 +1,11 @@
 //! The table of users: each with an argon2id hash for login and Basic, and HA1 records for Digest.
 
-use auth_layer::AuthError;
-use auth_layer::digest::{DigestRecord, MemoryDigestStore, SharedDigestStore};
-use login::password::{MemoryUserStore, PasswordHash, SharedUserStore, UserRecord, UserStore as _};
 use std::sync::Arc;
+
+use auth_layer::digest::{DigestRecord, MemoryDigestStore, SharedDigestStore};
+use auth_layer::{AuthError, AuthErrorKind};
+use login::password::{MemoryUserStore, PasswordHash, SharedUserStore, UserRecord, UserStore as _};
+use sql_store::{InsertedUser, SqlDigestUsers, SqlStore, SqlUsers};
 
 /// Where users are kept.
 #[derive(Clone, Debug)]
@@ -11,6 +13,10 @@ pub(crate) enum UserTable {
     Memory {
         passwords: Arc<MemoryUserStore>,
         digests: MemoryDigestStore,
+    },
+    Sql {
+        passwords: SqlUsers,
+        digests: SqlDigestUsers,
     },
 }
 
@@ -22,10 +28,18 @@ impl UserTable {
         }
     }
 
+    pub(crate) fn in_database(store: &SqlStore, realm: &str) -> Self {
+        Self::Sql {
+            passwords: store.users(),
+            digests: store.digest_users(realm),
+        }
+    }
+
     /// For login and Basic.
     pub(crate) fn passwords(&self) -> SharedUserStore {
         match self {
             Self::Memory { passwords, .. } => SharedUserStore::new(Arc::clone(passwords)),
+            Self::Sql { passwords, .. } => SharedUserStore::new(passwords.clone()),
         }
     }
 
@@ -33,6 +47,7 @@ impl UserTable {
     pub(crate) fn digests(&self) -> SharedDigestStore {
         match self {
             Self::Memory { digests, .. } => SharedDigestStore::new(digests.clone()),
+            Self::Sql { digests, .. } => SharedDigestStore::new(digests.clone()),
         }
     }
 
@@ -52,6 +67,14 @@ impl UserTable {
                 digests.set(name, digest);
                 Ok(true)
             }
+            // Another process may be adding the same: one of them does it.
+            Self::Sql { passwords, digests } => match passwords.insert(name, user).await? {
+                InsertedUser::Done => {
+                    digests.set(name, digest).await?;
+                    Ok(true)
+                }
+                _ => Ok(false),
+            },
         }
     }
 
@@ -59,6 +82,7 @@ impl UserTable {
     pub(crate) async fn set_password(
         &self,
         name: &str,
+        subject: &str,
         hash: PasswordHash,
         digest: DigestRecord,
     ) -> Result<(), AuthError> {
@@ -67,6 +91,13 @@ impl UserTable {
                 passwords.update(name, |user| user.password_hash = Some(hash));
                 digests.set(name, digest);
                 Ok(())
+            }
+            Self::Sql { passwords, digests } => {
+                let epoch = passwords
+                    .set_password_and_digest(subject, hash, digests, name, digest)
+                    .await?;
+                let gone = || AuthError::new(AuthErrorKind::Internal, "no_such_user");
+                epoch.map(drop).ok_or_else(gone)
             }
         }
     }

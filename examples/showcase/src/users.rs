@@ -96,7 +96,7 @@ impl Users {
         for user in DEMO_USERS.iter().filter(|user| user.subject == subject) {
             let digest = self.digest(user, password);
             self.table
-                .set_password(user.name, hash.clone(), digest)
+                .set_password(user.name, subject, hash.clone(), digest)
                 .await
                 .map_err(NewPasswordError::Fail)?;
         }
