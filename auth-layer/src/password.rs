@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::{AuthError, Identity, Verdict};
+use crate::{AuthError, ClientAddress, Identity, Verdict};
 
 /// A user name and a password, as they were sent.
 ///
@@ -16,6 +16,7 @@ pub struct PasswordCredentials {
     text: Zeroizing<String>,
     username_end: usize,
     password_start: usize,
+    client_address: ClientAddress,
 }
 
 impl PasswordCredentials {
@@ -29,6 +30,7 @@ impl PasswordCredentials {
             text,
             username_end: username.len(),
             password_start: username.len(),
+            client_address: ClientAddress::unknown(),
         }
     }
 
@@ -40,7 +42,21 @@ impl PasswordCredentials {
             text,
             username_end: colon,
             password_start: colon + 1,
+            client_address: ClientAddress::unknown(),
         })
+    }
+
+    /// Says where they came from, for limits that count by address. Without it they count as from an
+    /// address that is not known. The Basic scheme says it by itself.
+    #[must_use]
+    pub fn with_client_address(mut self, address: ClientAddress) -> Self {
+        self.client_address = address;
+        self
+    }
+
+    /// Where they came from, as far as it is known.
+    pub fn client_address(&self) -> ClientAddress {
+        self.client_address
     }
 
     /// The user name.
@@ -59,6 +75,7 @@ impl fmt::Debug for PasswordCredentials {
         f.debug_struct("PasswordCredentials")
             .field("username", &self.username())
             .field("password", &"[redacted]")
+            .field("client_address", &self.client_address)
             .finish()
     }
 }

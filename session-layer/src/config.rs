@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) keep_on_login: Vec<Box<str>>,
     pub(crate) csrf: std::sync::Arc<CsrfPolicy>,
     pub(crate) allow_missing_origin: bool,
+    /// Whether the backend is all that a `SessionBackend` is.
+    pub(crate) is_indexed: bool,
     pub(crate) remember: Option<RememberConfig>,
     pub(crate) standing: UserStanding,
     /// `Clear-Site-Data` of responses to a logout.

@@ -5,6 +5,7 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adapter;
 mod backend;
 mod config;
 mod cookie;
@@ -32,10 +33,11 @@ pub use self::backend::{
 };
 pub use self::cookie::{CookiePrefix, SameSite};
 pub use self::csrf::{SameOrigin, SameOriginLayer};
-pub use self::handle::SessionHandle;
+pub use self::handle::{SessionHandle, UnindexedSession};
 pub use self::id::{InvalidSessionId, SessionId};
 pub use self::layer::{
-    SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder, SessionService, SiteData,
+    Indexed, SaveFuture, SaveSession, SessionLayer, SessionLayerBuilder, SessionService, SiteData,
+    Unindexed,
 };
 pub use self::limits::SessionLimits;
 pub use self::memory::MemorySessionBackend;

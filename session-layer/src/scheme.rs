@@ -51,7 +51,7 @@ impl Scheme for SessionScheme {
         if matches!(sent, Sent::Nothing) && self.config.remember.is_none() {
             return Ok(None);
         }
-        let Some(handle) = parts.extensions.get::<SessionHandle>() else {
+        let Some(handle) = SessionHandle::of(&parts.extensions) else {
             return Err(AuthError::new(
                 AuthErrorKind::Misconfigured,
                 "no_session_handle",

@@ -1,5 +1,5 @@
 //! Remember-me.
-
+#![allow(clippy::unwrap_used, reason = "for tests only, but not marked as one")]
 mod common;
 
 use std::num::NonZeroU32;

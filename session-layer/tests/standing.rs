@@ -1,5 +1,5 @@
 //! Sessions that end by what happens to their users.
-
+#![allow(clippy::unwrap_used, reason = "for tests only, but not marked as one")]
 mod common;
 
 use std::collections::HashMap;

@@ -9,7 +9,8 @@ use pin_project_lite::pin_project;
 
 use super::{PasswordVerifier, parse};
 use crate::{
-    AuthError, Challenge, Challenges, Identity, PasswordCredentials, Scheme, Verdict, authorization,
+    AuthError, Challenge, Challenges, ClientAddress, Identity, PasswordCredentials, Scheme,
+    Verdict, authorization,
 };
 
 const NAME: &str = "basic";
@@ -53,7 +54,10 @@ impl<V: PasswordVerifier> Scheme for Basic<V> {
         if credentials.username().is_empty() {
             return Err(AuthError::malformed("basic_no_user"));
         }
-        Ok(Some(credentials))
+        Ok(Some(match parts.extensions.get::<ClientAddress>() {
+            Some(address) => credentials.with_client_address(*address),
+            None => credentials,
+        }))
     }
 
     fn verify(&self, credentials: PasswordCredentials) -> Self::Future {

@@ -30,7 +30,7 @@
 //!
 //! # Caveats
 //!
-//! - Attempts are not counted here.
+//! - Attempts are not counted unless [`attempts`](crate::attempts) are limited.
 //! - A user whose stored hash cannot be checked (unknown kind, missing feature, over the limits) is
 //!   answered 503, which tells that the account exists. It is a fault to be mended, and logged.
 //! - New passwords are not compared with lists of leaked ones.

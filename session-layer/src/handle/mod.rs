@@ -9,6 +9,7 @@ mod request;
 mod respond;
 mod save;
 mod store;
+mod unindexed;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -17,6 +18,7 @@ use auth_layer::{AuthError, AuthErrorKind, Identity};
 use tower_sessions_core::{Session, session};
 
 pub(crate) use self::request::{Current, RequestSession, Sent, differing_cookies};
+pub use self::unindexed::UnindexedSession;
 use crate::{SessionId, SessionInfo, UserKey};
 
 /// The session of a request: log in, log out, list and revoke.

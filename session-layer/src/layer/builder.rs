@@ -1,6 +1,7 @@
 //! Options of [`SessionLayer`].
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use auth_layer::{
     AuthLayer, ConfigError, ConflictPolicy, Events, Origin, Problem, SharedClock, SharedRevocations,
 };
 
-use super::{SessionLayer, SiteData};
+use super::{Indexed, SessionLayer, SiteData, Unindexed};
 use crate::backend::{SessionCap, SharedSessionBackend, WhenFull};
 use crate::config::Config;
 use crate::cookie::{CookieConfig, CookiePrefix, SameSite};
@@ -39,7 +40,7 @@ use crate::{SessionLimits, SessionScheme, Sessions};
 /// Always: `Secure` (but for [`insecure_http_on_loopback`](Self::insecure_http_on_loopback)),
 /// `HttpOnly`, `Path=/`, no `Domain`, and a `Max-Age` that ends with the session.
 #[must_use]
-pub struct SessionLayerBuilder<R = Problem> {
+pub struct SessionLayerBuilder<R = Problem, I = Indexed> {
     backend: SharedSessionBackend,
     limits: SessionLimits,
     cookie_name: String,
@@ -58,10 +59,29 @@ pub struct SessionLayerBuilder<R = Problem> {
     events: Events,
     clock: SharedClock,
     refusal: R,
+    is_indexed: bool,
+    index: PhantomData<fn() -> I>,
 }
 
 impl SessionLayerBuilder {
     pub(super) fn new(backend: SharedSessionBackend) -> Self {
+        let cap = Some(SessionCap::new(100, WhenFull::EvictOldest));
+        Self::with_index(backend, cap, true)
+    }
+}
+
+impl SessionLayerBuilder<Problem, Unindexed> {
+    pub(super) fn unindexed(backend: SharedSessionBackend) -> Self {
+        Self::with_index(backend, None, false)
+    }
+}
+
+impl<I> SessionLayerBuilder<Problem, I> {
+    fn with_index(
+        backend: SharedSessionBackend,
+        cap: Option<SessionCap>,
+        is_indexed: bool,
+    ) -> Self {
         Self {
             backend,
             limits: SessionLimits::default(),
@@ -73,7 +93,7 @@ impl SessionLayerBuilder {
             trusted_origins: Vec::new(),
             allow_missing_origin: false,
             keep_on_login: Vec::new(),
-            cap: Some(SessionCap::new(100, WhenFull::EvictOldest)),
+            cap,
             remember: None,
             standing: UserStanding::default(),
             clear_site_data: vec![SiteData::Cache, SiteData::Storage],
@@ -81,11 +101,35 @@ impl SessionLayerBuilder {
             events: Events::default(),
             clock: SharedClock::system(),
             refusal: Problem,
+            is_indexed,
+            index: PhantomData,
         }
     }
 }
 
 impl<R> SessionLayerBuilder<R> {
+    /// How many live sessions one user may have, and what a login does when there are so many.
+    ///
+    /// There is a default because a client that logs in again for every request, or somebody who
+    /// knows one password, would otherwise fill the store and make lists of endless length. It is
+    /// far above what people use. `NonZeroU32::MAX` means no cap: then the store is not asked to
+    /// count.
+    pub fn max_sessions(mut self, max: NonZeroU32, when_full: WhenFull) -> Self {
+        let cap = SessionCap::new(max.get(), when_full);
+        self.cap = (max != NonZeroU32::MAX).then_some(cap);
+        self
+    }
+
+    /// Remembers logins beyond the end of their sessions, if
+    /// [`log_in_remembered`](crate::SessionHandle::log_in_remembered) says so. Default: off. See
+    /// [remember-me](crate#remember-me).
+    pub fn remember_me(mut self, remember: RememberMe) -> Self {
+        self.remember = Some(remember);
+        self
+    }
+}
+
+impl<R, I> SessionLayerBuilder<R, I> {
     /// How long sessions live.
     pub fn limits(mut self, limits: SessionLimits) -> Self {
         self.limits = limits;
@@ -149,26 +193,6 @@ impl<R> SessionLayerBuilder<R> {
         self
     }
 
-    /// How many live sessions one user may have, and what a login does when there are so many.
-    ///
-    /// There is a default because a client that logs in again for every request, or somebody who
-    /// knows one password, would otherwise fill the store and make lists of endless length. It is
-    /// far above what people use. `NonZeroU32::MAX` means no cap: then the store is not asked to
-    /// count.
-    pub fn max_sessions(mut self, max: NonZeroU32, when_full: WhenFull) -> Self {
-        let cap = SessionCap::new(max.get(), when_full);
-        self.cap = (max != NonZeroU32::MAX).then_some(cap);
-        self
-    }
-
-    /// Remembers logins beyond the end of their sessions, if
-    /// [`log_in_remembered`](crate::SessionHandle::log_in_remembered) says so. Default: off. See
-    /// [remember-me](crate#remember-me).
-    pub fn remember_me(mut self, remember: RememberMe) -> Self {
-        self.remember = Some(remember);
-        self
-    }
-
     /// Asks `revocations` on every request with a session: a session that began at or before the
     /// revocation of its subject is over. Default: nobody is asked.
     ///
@@ -226,7 +250,7 @@ impl<R> SessionLayerBuilder<R> {
     }
 
     /// Another body for refusals; see [`AuthLayer::with_refusal`].
-    pub fn with_refusal<R2>(self, refusal: R2) -> SessionLayerBuilder<R2> {
+    pub fn with_refusal<R2>(self, refusal: R2) -> SessionLayerBuilder<R2, I> {
         SessionLayerBuilder {
             backend: self.backend,
             limits: self.limits,
@@ -246,6 +270,8 @@ impl<R> SessionLayerBuilder<R> {
             events: self.events,
             clock: self.clock,
             refusal,
+            is_indexed: self.is_indexed,
+            index: PhantomData,
         }
     }
 
@@ -256,7 +282,7 @@ impl<R> SessionLayerBuilder<R> {
     /// Names the option that cannot work: durations of zero or of absurd length, names that are no
     /// cookie names, origins that are none or have the wrong scheme, `SameSite=None` without
     /// `Secure`.
-    pub fn build(self) -> Result<SessionLayer<R>, ConfigError>
+    pub fn build(self) -> Result<SessionLayer<R, I>, ConfigError>
     where
         R: Clone,
     {
@@ -295,6 +321,7 @@ impl<R> SessionLayerBuilder<R> {
             keep_on_login: self.keep_on_login,
             csrf: Arc::new(CsrfPolicy::new(secure, public, trusted)?),
             allow_missing_origin: self.allow_missing_origin,
+            is_indexed: self.is_indexed,
             remember,
             standing: self.standing,
             clear_site_data: SiteData::header(&self.clear_site_data),
@@ -308,6 +335,7 @@ impl<R> SessionLayerBuilder<R> {
             config,
             auth,
             refusal: self.refusal,
+            index: PhantomData,
         })
     }
 }
@@ -350,7 +378,7 @@ fn parse_origin(option: &'static str, text: &str) -> Result<Origin, ConfigError>
     })
 }
 
-impl<R> fmt::Debug for SessionLayerBuilder<R> {
+impl<R, I> fmt::Debug for SessionLayerBuilder<R, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionLayerBuilder")
             .field("limits", &self.limits)

@@ -1,20 +1,25 @@
 //! The layer: [`SessionLayer`].
 
 mod builder;
+mod index;
 mod save;
 mod service;
 mod site_data;
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use auth_layer::{AuthLayer, Authenticate, Problem};
 use tower_layer::Layer;
+use tower_sessions_core::SessionStore;
 
 pub use self::builder::SessionLayerBuilder;
+pub use self::index::{Indexed, Unindexed};
 pub use self::save::{SaveFuture, SaveSession};
 pub use self::service::SessionService;
 pub use self::site_data::SiteData;
+use crate::adapter::TowerSessionsBackend;
 use crate::config::Config;
 use crate::csrf::SameOriginLayer;
 use crate::{SessionBackend, SessionScheme, Sessions, SharedSessionBackend};
@@ -46,10 +51,11 @@ use crate::{SessionBackend, SessionScheme, Sessions, SharedSessionBackend};
 /// # Ok::<(), auth_layer::ConfigError>(())
 /// ```
 #[must_use]
-pub struct SessionLayer<R = Problem> {
+pub struct SessionLayer<R = Problem, I = Indexed> {
     config: Arc<Config>,
     auth: AuthLayer<SessionScheme, R>,
     refusal: R,
+    index: PhantomData<fn() -> I>,
 }
 
 impl SessionLayer {
@@ -69,13 +75,61 @@ impl SessionLayer {
     }
 }
 
+impl SessionLayer<Problem, Unindexed> {
+    /// Starts a layer over a store that was written for tower-sessions.
+    ///
+    /// The layer is the same, and so are the cookie, the limits, CSRF protection, and that the store
+    /// learns no secret: the id of its record is half of the secret's SHA-256. Such a store can do
+    /// less than a [`SessionBackend`], so this is for the time until there is one. What it cannot do
+    /// is not there: no [`sessions`](SessionLayer::sessions), no `max_sessions`, no `remember_me`, and
+    /// handlers get an [`UnindexedSession`](crate::UnindexedSession), which lists and revokes nothing.
+    /// [`revocations`](SessionLayerBuilder::revocations) and
+    /// [`credential_epochs`](SessionLayerBuilder::credential_epochs) need no index and end all of a
+    /// user's sessions nevertheless.
+    ///
+    /// # Danger
+    ///
+    /// Such a store changes a record in two steps, reading and writing, with nothing between them that
+    /// others respect:
+    ///
+    /// - A request that began before a logout may save after it, and bring the session back. The
+    ///   session's limits, `revocations` and `credential_epochs` still end it.
+    /// - Of two changes of data at the same time one may be lost.
+    /// - A refresh and a logout at the same time may leave the refreshed session.
+    /// - A login that breaks off half-way may have ended the old session only.
+    ///
+    /// Sessions that tower-sessions' own layer has made are not taken over.
+    ///
+    /// ```
+    /// use session_layer::SessionLayer;
+    /// use tower_sessions::MemoryStore;
+    ///
+    /// let layer = SessionLayer::danger_unindexed(MemoryStore::default()).build()?;
+    /// # let _ = layer;
+    /// # Ok::<(), auth_layer::ConfigError>(())
+    /// ```
+    ///
+    /// ```compile_fail,E0599
+    /// # use session_layer::SessionLayer;
+    /// # use tower_sessions::MemoryStore;
+    /// let layer = SessionLayer::danger_unindexed(MemoryStore::default()).build().unwrap();
+    /// let sessions = layer.sessions(); // there is no list
+    /// ```
+    pub fn danger_unindexed(store: impl SessionStore) -> SessionLayerBuilder<Problem, Unindexed> {
+        let backend = TowerSessionsBackend(store);
+        SessionLayerBuilder::unindexed(SharedSessionBackend::new(backend))
+    }
+}
+
 impl<R> SessionLayer<R> {
     /// Lists and ends sessions from outside of one; for the application's state.
     #[must_use]
     pub fn sessions(&self) -> Sessions {
         self.config.sessions.clone()
     }
+}
 
+impl<R, I> SessionLayer<R, I> {
     /// Refuses, with 403, unsafe requests that another site caused even if nobody is logged in:
     /// for login routes, so that nothing is done for such a request, not even a password checked.
     ///
@@ -88,7 +142,7 @@ impl<R> SessionLayer<R> {
     }
 }
 
-impl<S, R: Clone> Layer<S> for SessionLayer<R> {
+impl<S, R: Clone, I> Layer<S> for SessionLayer<R, I> {
     type Service = SessionService<Authenticate<SaveSession<S, R>, SessionScheme, R>>;
 
     fn layer(&self, inner: S) -> Self::Service {
@@ -97,17 +151,18 @@ impl<S, R: Clone> Layer<S> for SessionLayer<R> {
     }
 }
 
-impl<R: Clone> Clone for SessionLayer<R> {
+impl<R: Clone, I> Clone for SessionLayer<R, I> {
     fn clone(&self) -> Self {
         Self {
             config: Arc::clone(&self.config),
             auth: self.auth.clone(),
             refusal: self.refusal.clone(),
+            index: PhantomData,
         }
     }
 }
 
-impl<R> fmt::Debug for SessionLayer<R> {
+impl<R, I> fmt::Debug for SessionLayer<R, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionLayer")
             .field("cookie", &self.config.cookie)

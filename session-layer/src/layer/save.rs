@@ -59,7 +59,7 @@ where
     }
 
     fn call(&mut self, mut req: Request<B>) -> Self::Future {
-        let handle = req.extensions().get::<SessionHandle>().cloned();
+        let handle = SessionHandle::of(req.extensions()).cloned();
         if let Some(handle) = &handle {
             req.extensions_mut().insert(handle.data().clone());
         }

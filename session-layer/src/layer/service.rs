@@ -11,7 +11,8 @@ use tower_service::Service;
 use crate::config::Config;
 use crate::handle::{RequestSession, SessionHandle};
 
-/// Gives every request a [`SessionHandle`]; see [`SessionLayer`](super::SessionLayer).
+/// Gives every request a [`SessionHandle`], or an
+/// [`UnindexedSession`](crate::UnindexedSession); see [`SessionLayer`](super::SessionLayer).
 pub struct SessionService<S> {
     inner: S,
     config: Arc<Config>,
@@ -54,7 +55,7 @@ where
         let (mut parts, body) = req.into_parts();
         conceal_cookies(&mut parts.headers);
         let request = RequestSession::new(Arc::clone(&self.config), &parts);
-        parts.extensions.insert(SessionHandle::new(request));
+        SessionHandle::new(request).offer(&mut parts.extensions);
         self.inner.call(Request::from_parts(parts, body))
     }
 }

@@ -229,7 +229,7 @@ impl PasswordHasher {
 #[cfg(test)]
 impl PasswordHasher {
     /// The smallest parameters there are: what tests use that are not about argon2.
-    pub(super) fn fast() -> Self {
+    pub(crate) fn fast() -> Self {
         Self::builder()
             .memory_kib(8)
             .iterations(1)
@@ -243,7 +243,7 @@ impl PasswordHasher {
     }
 
     /// What was computed to check passwords since this was asked last.
-    pub(super) fn take_work(&self) -> Vec<String> {
+    pub(crate) fn take_work(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.work.lock().unwrap())
     }
 }

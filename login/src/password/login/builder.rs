@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_layer::{ConfigError, SharedClock};
 
 use super::{Inner, PasswordLogin};
+use crate::attempts::AttemptLimits;
 use crate::password::hasher::PasswordHasher;
 use crate::password::pool::HashPool;
 use crate::password::store::SharedUserStore;
@@ -12,6 +13,8 @@ use crate::password::store::SharedUserStore;
 /// Configures a [`PasswordLogin`].
 ///
 /// ```
+/// use auth_layer::MemoryRateCounters;
+/// use login::attempts::AttemptLimits;
 /// use login::password::{HashPool, MemoryUserStore, PasswordHasher, PasswordLogin};
 ///
 /// # fn main() -> Result<(), auth_layer::ConfigError> {
@@ -20,6 +23,7 @@ use crate::password::store::SharedUserStore;
 ///     .hash_pool(HashPool::builder(hasher).threads(2).build()?)
 ///     .issuer("https://id.example.com")
 ///     .min_password_len(15)
+///     .attempt_limits(AttemptLimits::new("10/m/ip,5/5m/account", MemoryRateCounters::new())?)
 ///     .build()?;
 /// # Ok(())
 /// # }
@@ -32,6 +36,7 @@ pub struct PasswordLoginBuilder {
     clock: SharedClock,
     issuer: Option<Arc<str>>,
     min_password_len: usize,
+    attempt_limits: Option<AttemptLimits>,
 }
 
 impl PasswordLoginBuilder {
@@ -42,6 +47,7 @@ impl PasswordLoginBuilder {
             clock: SharedClock::system(),
             issuer: None,
             min_password_len: 8,
+            attempt_limits: None,
         }
     }
 
@@ -78,6 +84,16 @@ impl PasswordLoginBuilder {
         self
     }
 
+    /// How often somebody may try. Default: without limit, because only the application knows where
+    /// its nodes can count together, and what else protects it.
+    ///
+    /// Logins that share the limits share their budgets: give the same ones to everything that takes
+    /// the same passwords.
+    pub fn attempt_limits(mut self, limits: AttemptLimits) -> Self {
+        self.attempt_limits = Some(limits);
+        self
+    }
+
     /// The finished login.
     ///
     /// # Errors
@@ -102,6 +118,7 @@ impl PasswordLoginBuilder {
                 clock: self.clock,
                 issuer: self.issuer,
                 min_password_len: self.min_password_len,
+                attempt_limits: self.attempt_limits,
             }),
         })
     }

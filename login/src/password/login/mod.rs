@@ -21,6 +21,7 @@ use super::log;
 use super::pool::HashPool;
 use super::store::{SharedUserStore, UserStore};
 use super::user::UserRecord;
+use crate::attempts::AttemptLimits;
 
 /// Logs users in by name and password.
 ///
@@ -30,14 +31,16 @@ use super::user::UserRecord;
 /// # How it decides
 ///
 /// 1. If too many passwords wait to be hashed: 503, before the store is asked.
-/// 2. The store is asked for the user. If it fails: 503.
-/// 3. The password is checked against the user's hash, on the [`HashPool`]. Without a user or
+/// 2. The attempt is counted, if there are [`AttemptLimits`]. One too many: 429, whatever the password
+///    is. A password that turns out right gives back what it has cost.
+/// 3. The store is asked for the user. If it fails: 503.
+/// 4. The password is checked against the user's hash, on the [`HashPool`]. Without a user or
 ///    without a hash, and for a password that is too long, the same work is done in vain. If the
 ///    hash cannot be checked: 503.
-/// 4. Nobody by that name, no password, the wrong one, one too long, or a disabled user: one error,
+/// 5. Nobody by that name, no password, the wrong one, one too long, or a disabled user: one error,
 ///    of kind [`Invalid`](AuthErrorKind::Invalid). Its reason tells them apart, for the log:
 ///    `unknown_user`, `no_password`, `wrong_password`, `password_too_long`, `user_disabled`.
-/// 5. If the hash is outdated, it is replaced, unless somebody else has replaced it meanwhile. A
+/// 6. If the hash is outdated, it is replaced, unless somebody else has replaced it meanwhile. A
 ///    failure to do so is logged and the login succeeds.
 ///
 /// The same work means: the same algorithm with the same parameters. For users whose stored hash is
@@ -49,10 +52,6 @@ use super::user::UserRecord;
 /// It has the scheme `password`, the subject, tenant, roles and scopes of the record, the factor
 /// [`Password`](FactorKind::Password), `auth_time`, and the
 /// [`CredentialEpoch`](super::CredentialEpoch) as an extra if the record has one.
-///
-/// # What it does not do
-///
-/// It does not count attempts: put a limit before it.
 ///
 /// ```
 /// use auth_layer::{AuthErrorKind, PasswordCredentials};
@@ -91,6 +90,7 @@ struct Inner {
     clock: SharedClock,
     issuer: Option<Arc<str>>,
     min_password_len: usize,
+    attempt_limits: Option<AttemptLimits>,
 }
 
 impl PasswordLogin {
@@ -113,16 +113,29 @@ impl PasswordLogin {
     /// # Errors
     ///
     /// Fails with [`Invalid`](AuthErrorKind::Invalid) if they are not those of a user who may log in,
-    /// and with [`Unavailable`](AuthErrorKind::Unavailable) if that could not be found out. See
+    /// with [`Limited`](AuthErrorKind::Limited) if there were too many attempts, and with
+    /// [`Unavailable`](AuthErrorKind::Unavailable) if that could not be found out. See
     /// [`PasswordLogin`] for the reasons.
     pub async fn authenticate(
         &self,
         credentials: PasswordCredentials,
     ) -> Result<Identity, AuthError> {
+        // Before the attempt is counted: that the server is busy is not to cost anybody's budget.
+        self.inner.pool.check_room()?;
+        let Some(limits) = &self.inner.attempt_limits else {
+            return self.check(&credentials).await;
+        };
+        let attempt = limits
+            .take(credentials.client_address(), credentials.username())
+            .await?;
+        let identity = self.check(&credentials).await?;
+        limits.give_back(attempt).await;
+        Ok(identity)
+    }
+
+    async fn check(&self, credentials: &PasswordCredentials) -> Result<Identity, AuthError> {
         let Inner { store, pool, .. } = &*self.inner;
         let password = credentials.password().as_bytes();
-
-        pool.check_room()?;
         let username = credentials.username();
         let user = if username.len() <= MAX_USERNAME_LEN {
             store.find(username).await.map_err(could_not_ask)?
@@ -254,6 +267,7 @@ impl fmt::Debug for PasswordLogin {
             .field("hash_pool", &self.inner.pool)
             .field("issuer", &self.inner.issuer)
             .field("min_password_len", &self.inner.min_password_len)
+            .field("attempt_limits", &self.inner.attempt_limits)
             .finish_non_exhaustive()
     }
 }
