@@ -5,8 +5,7 @@ use std::time::Duration;
 pub(crate) const USAGE: &str = "\
 cargo run -p bench --release -- [SECTION]... [OPTION]...
 
-sections: layers, anonymous, connected, basic, refused-missing, refused-malformed, refused-unknown;
-the beginning of a name is enough; all of them if none is named
+the beginning of a section's name is enough; all of them if none is named
 
   --quick              a third of a second for each table: shows that it runs, the times say little
   --seconds <SECONDS>  for each table; default 5

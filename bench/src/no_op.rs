@@ -7,7 +7,7 @@ use axum::http::Request;
 use tower::{Layer, Service};
 
 #[derive(Clone, Copy)]
-pub(crate) struct NoOp;
+pub struct NoOp;
 
 impl<S> Layer<S> for NoOp {
     type Service = PassThrough<S>;
@@ -18,7 +18,7 @@ impl<S> Layer<S> for NoOp {
 }
 
 #[derive(Clone)]
-pub(crate) struct PassThrough<S>(S);
+pub struct PassThrough<S>(S);
 
 impl<S: Service<R>, R> Service<R> for PassThrough<S> {
     type Response = S::Response;

@@ -3,10 +3,12 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::ready;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tokio::runtime::Runtime;
@@ -15,19 +17,21 @@ use tower::ServiceExt;
 /// The name of the service that drops the request.
 const REQUEST_ALONE: &str = "request alone";
 
-/// Makes the request of a section.
-pub(crate) type MakeRequest = fn() -> Request<Body>;
+/// Makes the requests of a section.
+pub type MakeRequest = Rc<dyn Fn() -> Request<Body>>;
 
 /// A name and a service.
-pub(crate) struct Contender {
+pub struct Contender {
     pub(crate) name: &'static str,
     pub(super) service: Box<dyn Service>,
+    pub(super) requests: Option<MakeRequest>,
+    pub(super) sets_cookie: bool,
 }
 
 impl Contender {
     /// A router as `axum::serve` calls it: `with_state` makes the services once. A router that is
     /// called without it makes them, and applies every layer, again for each request.
-    pub(crate) fn router(name: &'static str, router: Router) -> Self {
+    pub fn router(name: &'static str, router: Router) -> Self {
         Self::new(name, router.with_state::<()>(()))
     }
 
@@ -37,14 +41,31 @@ impl Contender {
         Self::new(REQUEST_ALONE, tower::service_fn(drop))
     }
 
-    pub(crate) fn new<S>(name: &'static str, service: S) -> Self
+    pub fn new<S>(name: &'static str, service: S) -> Self
     where
         S: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible> + 'static,
     {
         Self {
             name,
             service: Box::new(service),
+            requests: None,
+            sets_cookie: false,
         }
+    }
+
+    /// Its answer has a `Set-Cookie` that the others' have not.
+    #[must_use]
+    pub fn sets_cookie(mut self) -> Self {
+        self.sets_cookie = true;
+        self
+    }
+
+    /// Gets other requests than the rest of its section: the same but for the value of a header,
+    /// which names something that only this contender knows. Their making is measured for itself.
+    #[must_use]
+    pub fn with_requests(mut self, make: impl Fn() -> Request<Body> + 'static) -> Self {
+        self.requests = Some(Rc::new(make));
+        self
     }
 }
 
@@ -53,7 +74,12 @@ impl Contender {
 pub(super) trait Service {
     /// Makes and serves so many requests, one after the other, and drops the responses. Returns how
     /// long it took.
-    fn serve(&mut self, runtime: &Runtime, request: MakeRequest, count: usize) -> Duration;
+    fn serve(
+        &mut self,
+        runtime: &Runtime,
+        request: &dyn Fn() -> Request<Body>,
+        count: usize,
+    ) -> Duration;
 
     /// Serves one request and reads the response.
     fn answer(&mut self, runtime: &Runtime, request: Request<Body>) -> Answer;
@@ -65,7 +91,12 @@ where
 {
     // Not inlined: `bench/instructions.sh` tells callgrind to count what happens in here.
     #[inline(never)]
-    fn serve(&mut self, runtime: &Runtime, request: MakeRequest, count: usize) -> Duration {
+    fn serve(
+        &mut self,
+        runtime: &Runtime,
+        request: &dyn Fn() -> Request<Body>,
+        count: usize,
+    ) -> Duration {
         let start = Instant::now();
         runtime.block_on(async {
             for _ in 0..count {
@@ -99,6 +130,13 @@ pub(super) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
+}
+
+impl Answer {
+    pub(super) fn without_cookie(mut self) -> Self {
+        self.headers.remove(SET_COOKIE);
+        self
+    }
 }
 
 impl fmt::Display for Answer {

@@ -7,11 +7,12 @@
 mod contender;
 mod table;
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-pub(crate) use self::contender::{Contender, MakeRequest};
+pub use self::contender::{Contender, MakeRequest};
 pub(crate) use self::table::print;
 
 /// Requests that one contender serves before it is the next one's turn.
@@ -24,11 +25,13 @@ const MIN_ROUNDS: usize = 40;
 const QUIETEST: usize = 4;
 
 /// Contenders that get the same request and give the same answer.
-pub(crate) struct Section {
-    pub(crate) title: &'static str,
-    pub(crate) request: MakeRequest,
+pub struct Section {
+    /// What the table is about.
+    pub title: &'static str,
+    /// The request that everybody gets who has none of its own.
+    pub request: MakeRequest,
     /// The first is the bare router, the second the layer that does nothing.
-    pub(crate) contenders: Vec<Contender>,
+    pub contenders: Vec<Contender>,
 }
 
 /// What a contender took. The making of the request is left out.
@@ -79,7 +82,8 @@ impl Section {
             .chain([&mut request_alone])
             .find(|contender| contender.name == name);
         if let Some(contender) = found {
-            contender.service.serve(runtime, self.request, count);
+            let requests = contender.requests.as_ref().unwrap_or(&self.request);
+            contender.service.serve(runtime, &**requests, count);
             true
         } else {
             false
@@ -89,23 +93,37 @@ impl Section {
     /// Nanoseconds for a request by round and contender.
     fn rounds(&mut self, runtime: &Runtime, time: Duration) -> Vec<Vec<f64>> {
         let mut request_alone = Contender::request_alone();
-        let mut contenders: Vec<_> = self.contenders.iter_mut().collect();
-        contenders.push(&mut request_alone);
-        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        // The makers of requests; the first is the section's.
+        let mut makers = vec![Rc::clone(&self.request)];
+        let mut jobs = Vec::new();
+        for contender in &mut self.contenders {
+            let mut maker = 0;
+            if let Some(own) = &contender.requests {
+                maker = makers.len();
+                makers.push(Rc::clone(own));
+            }
+            jobs.push((&mut contender.service, maker));
+        }
+        let (count, all) = (jobs.len(), jobs.len() + makers.len());
+        let mut order: Vec<usize> = (0..all).collect();
         let mut shuffle = Shuffle(0x9e37_79b9_7f4a_7c15);
         let mut rounds: Vec<Vec<f64>> = Vec::new();
         let end = Instant::now() + time;
         while rounds.len() < MIN_ROUNDS || Instant::now() < end {
             shuffle.apply(&mut order);
-            let mut round = vec![0.0; order.len()];
+            let mut took = vec![0.0; all];
             for &index in &order {
-                let service = &mut contenders[index].service;
-                service.serve(runtime, self.request, WARM_UP);
-                let took = service.serve(runtime, self.request, BATCH);
-                round[index] = took.as_secs_f64() * 1e9 / BATCH as f64;
+                let (service, maker) = match jobs.get_mut(index) {
+                    Some((service, maker)) => (&mut **service, &makers[*maker]),
+                    None => (&mut request_alone.service, &makers[index - count]),
+                };
+                service.serve(runtime, &**maker, WARM_UP);
+                let batch = service.serve(runtime, &**maker, BATCH);
+                took[index] = batch.as_secs_f64() * 1e9 / BATCH as f64;
             }
-            let alone = round.pop().unwrap_or_default();
-            rounds.push(round.iter().map(|ns| ns - alone).collect());
+            let alone =
+                |(index, (_, maker)): (usize, &(_, usize))| took[index] - took[count + maker];
+            rounds.push(jobs.iter().enumerate().map(alone).collect());
         }
         let total = |round: &Vec<f64>| round.iter().sum::<f64>();
         rounds.sort_by(|a, b| total(a).total_cmp(&total(b)));
@@ -117,7 +135,11 @@ impl Section {
     fn check_answers(&mut self, runtime: &Runtime) -> Result<(), String> {
         let mut expected = None;
         for contender in &mut self.contenders {
-            let answer = contender.service.answer(runtime, (self.request)());
+            let requests = contender.requests.as_ref().unwrap_or(&self.request);
+            let mut answer = contender.service.answer(runtime, requests());
+            if contender.sets_cookie {
+                answer = answer.without_cookie();
+            }
             let expected = expected.get_or_insert_with(|| answer.clone());
             if answer != *expected {
                 return Err(format!(
@@ -130,11 +152,11 @@ impl Section {
     }
 
     fn count_allocations(&mut self, runtime: &Runtime) -> Result<Vec<u64>, String> {
-        let request = self.request;
-        let count = |contender: &mut Contender| {
+        let section = Rc::clone(&self.request);
+        let count = |contender: &mut Contender, request: &MakeRequest| {
             let mut count = |requests| {
                 let before = crate::allocations::count();
-                contender.service.serve(runtime, request, requests);
+                contender.service.serve(runtime, &**request, requests);
                 crate::allocations::count() - before
             };
             count(1); // Whatever is made on first use.
@@ -146,11 +168,14 @@ impl Section {
                 Err(format!("`{name}`: {one} allocations, and {many} for ten"))
             }
         };
-        let alone = count(&mut Contender::request_alone())?;
-        self.contenders
-            .iter_mut()
-            .map(|contender| Ok(count(contender)? - alone))
-            .collect()
+        let mut counts = Vec::new();
+        for contender in &mut self.contenders {
+            let request = contender.requests.as_ref().unwrap_or(&section);
+            let request = Rc::clone(request);
+            let alone = count(&mut Contender::request_alone(), &request)?;
+            counts.push(count(contender, &request)? - alone);
+        }
+        Ok(counts)
     }
 }
 

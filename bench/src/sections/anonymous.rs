@@ -1,6 +1,7 @@
 //! A request without a credential, on a route that everybody may see.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 
 use auth_layer::{AuthLayer, Identity};
 use axum::Router;
@@ -11,7 +12,7 @@ use axum::routing::get;
 use tower::{Layer as _, ServiceBuilder};
 
 use super::request;
-use crate::harness::{Contender, MakeRequest, Section};
+use crate::harness::{Contender, Section};
 use crate::no_op::{Holding, NoOp};
 use crate::ours;
 
@@ -38,7 +39,7 @@ fn from_an_address() -> Request<Body> {
     request
 }
 
-fn anonymous(title: &'static str, request: MakeRequest) -> Section {
+fn anonymous(title: &'static str, request: impl Fn() -> Request<Body> + 'static) -> Section {
     let bare = || Router::new().route("/me", get(|| async { "hello" }));
     let optional =
         |identity: Option<Identity>| async move { if identity.is_none() { "hello" } else { "" } };
@@ -50,7 +51,7 @@ fn anonymous(title: &'static str, request: MakeRequest) -> Section {
     let tuple = (ours::basic(), ours::robots(), ours::tickets());
     Section {
         title,
-        request,
+        request: Rc::new(request),
         contenders: vec![
             Contender::router("bare router", bare()),
             Contender::router(NO_OP, bare().layer(NoOp)),

@@ -1,5 +1,7 @@
 //! A request with a good password, and a handler that answers with the user's name.
 
+use std::rc::Rc;
+
 use auth_layer::{AuthLayer, Identity, RequireAuth};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -42,7 +44,7 @@ pub(super) fn section() -> Section {
     let tuple = (ours::basic(), ours::robots(), ours::tickets());
     Section {
         title: TITLE,
-        request: || request(Some(ERIN)),
+        request: Rc::new(|| request(Some(ERIN))),
         contenders: vec![
             Contender::router("bare router", bare()),
             Contender::router("no-op layer", bare().layer(NoOp)),

@@ -1,5 +1,7 @@
 //! What mounting a layer costs, whatever it does.
 
+use std::rc::Rc;
+
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::routing::get;
@@ -19,7 +21,7 @@ pub(super) fn section() -> Section {
     let three = ServiceBuilder::new().layer(NoOp).layer(NoOp).layer(NoOp);
     Section {
         title: "Layers that do nothing",
-        request: || request(None),
+        request: Rc::new(|| request(None)),
         contenders: vec![
             Contender::router("bare router", bare()),
             Contender::router("no-op layer", bare().layer(NoOp)),

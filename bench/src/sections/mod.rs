@@ -4,16 +4,18 @@ pub(crate) mod anonymous;
 pub(crate) mod basic;
 mod layers;
 mod refused;
+pub mod sessions;
 
 use axum::body::Body;
 use axum::http::Request;
 
 use crate::harness::Section;
 
-type Named = (&'static str, fn() -> Section);
+/// The name of a section on the command line, and how it is made.
+pub type NamedSection = (&'static str, fn() -> Section);
 
 /// The names on the command line, and what they measure.
-pub(crate) const SECTIONS: &[Named] = &[
+pub const SECTIONS: &[NamedSection] = &[
     ("layers", layers::section),
     ("anonymous", anonymous::section),
     ("connected", anonymous::connected),
@@ -21,11 +23,12 @@ pub(crate) const SECTIONS: &[Named] = &[
     ("refused-missing", refused::missing),
     ("refused-malformed", refused::malformed),
     ("refused-unknown", refused::unknown),
+    ("sessions", sessions::section),
 ];
 
 /// A request with the headers that most clients send: looking a header up costs more the fuller the
 /// map is.
-fn request(authorization: Option<&'static str>) -> Request<Body> {
+pub fn request(authorization: Option<&'static str>) -> Request<Body> {
     let mut request = Request::get("/me")
         .header("host", "api.example.com")
         .header("user-agent", "bench/0.1")

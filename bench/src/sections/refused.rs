@@ -1,7 +1,11 @@
 //! Requests that are turned away with 401.
 
+use std::rc::Rc;
+
 use auth_layer::{Identity, RequireAuth};
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tower_http::auth::AsyncRequireAuthorizationLayer;
@@ -9,7 +13,7 @@ use tower_http::validate_request::ValidateRequestHeaderLayer;
 
 use super::request;
 use crate::by_hand::{self, Refusal, Users};
-use crate::harness::{Contender, MakeRequest, Section};
+use crate::harness::{Contender, Section};
 use crate::no_op::NoOp;
 use crate::ours;
 
@@ -35,7 +39,11 @@ pub(super) fn unknown() -> Section {
     )
 }
 
-fn refused(title: &'static str, request: MakeRequest, refusal: Refusal) -> Section {
+fn refused(
+    title: &'static str,
+    request: impl Fn() -> Request<Body> + 'static,
+    refusal: Refusal,
+) -> Section {
     let bare = || Router::new().route("/me", get(move || async move { refusal }));
     let secret = || Router::new().route("/me", get(|| async { "secret" }));
     let extractor = Router::new().route("/me", get(|_: Identity| async { "secret" }));
@@ -48,7 +56,7 @@ fn refused(title: &'static str, request: MakeRequest, refusal: Refusal) -> Secti
     };
     Section {
         title,
-        request,
+        request: Rc::new(request),
         contenders: vec![
             Contender::router("bare router, handler refuses", bare()),
             Contender::router("no-op layer, handler refuses", bare().layer(NoOp)),
