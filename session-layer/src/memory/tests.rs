@@ -213,8 +213,10 @@ async fn expired_sessions_give_their_memory_back() {
     assert!(ids(&backend).await.is_empty());
     backend.remove_expired(at(110));
     assert!(backend.is_empty());
-    let users = backend.users.lock(&[UserKey::new(None, None, "bob")]);
-    assert!(users.ids(&UserKey::new(None, None, "bob")).is_empty());
+    for user in ["alice", "bob"] {
+        let user = UserKey::new(None, None, user);
+        assert!(backend.users.lock(&[user]).places(&user).is_empty());
+    }
 }
 
 #[tokio::test]
@@ -283,7 +285,7 @@ async fn anonymous_sessions_lock_no_login_out() {
 #[test]
 fn without_a_cap_nobodys_sessions_are_looked_at() {
     let evicted = over_cap(None, || panic!("looked at"));
-    assert_eq!(evicted, Some(Vec::new()));
+    assert_eq!(evicted.unwrap(), Some(Vec::new()));
 }
 
 #[tokio::test]
@@ -424,4 +426,91 @@ async fn parallel_updates_lose_nothing_and_revive_nothing() {
     .await;
     assert!(backend.find(&digest(1)).await.unwrap().is_none());
     assert!(backend.is_empty());
+}
+
+#[tokio::test]
+async fn the_slots_of_expired_sessions_are_given_back_too() {
+    let backend = MemorySessionBackend::new();
+    let users: Vec<String> = (0..500).map(|n| format!("user-{n}")).collect();
+    let user = |n: u32| (n % 4 != 3).then(|| &*users[n as usize % users.len()]);
+    for n in 0..10_000 {
+        let now = if n % 20 == 7 || n % 20 == 9 { 50 } else { 0 };
+        let _ = backend.create(session(n, user(n), now)).await.unwrap();
+    }
+    let slots = || {
+        let shards = 0..SessionShards::COUNT;
+        shards
+            .map(|shard| backend.sessions.slots(shard))
+            .sum::<usize>()
+    };
+    assert!(slots() >= 10_000);
+    backend.remove_expired(at(50));
+    assert_eq!(backend.len(), 1_000);
+    assert!(slots() <= 4 * 1_000, "{}", slots());
+
+    // They have moved, and are the same as before.
+    for name in &users {
+        let key = UserKey::new(None, None, name);
+        let listed = backend.list(&key).await.unwrap().len();
+        let expected =
+            (0..10_000).filter(|n| (n % 20 == 7 || n % 20 == 9) && user(*n) == Some(name));
+        assert_eq!(listed, expected.count(), "{name}");
+    }
+    for n in 0..10_000 {
+        let found = backend.find(&digest(n)).await.unwrap();
+        let survives = n % 20 == 7 || n % 20 == 9;
+        assert_eq!(found.is_some(), survives, "{n}");
+        if let Some(record) = found {
+            assert_eq!(record.id, session(n, None, 0).record.id);
+            assert_eq!(record.user().is_some(), user(n).is_some());
+            assert!(backend.delete(&digest(n)).await.unwrap());
+        }
+    }
+    assert!(backend.is_empty());
+    backend.remove_expired(at(50));
+    assert_eq!(slots(), 0);
+    for name in &users {
+        let user = UserKey::new(None, None, name);
+        assert!(backend.users.lock(&[user]).places(&user).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_is_kept_decoded_follows_every_change() {
+    let backend = MemorySessionBackend::new();
+    for n in 0..3_000 {
+        let user = format!("user-{n}");
+        let _ = backend.create(session(n, Some(&user), 0)).await.unwrap();
+    }
+    let ask = async |n| {
+        for _ in 0..16 {
+            let _ = backend.find(&digest(n)).await.unwrap();
+        }
+        backend.find(&digest(n)).await.unwrap()
+    };
+    for n in 0..3_000 {
+        let _ = ask(n).await;
+    }
+    let decoded = (0..SessionShards::COUNT).map(|shard| backend.sessions.decoded(shard));
+    let decoded: usize = decoded.sum();
+    assert!((900..=1_024).contains(&decoded), "{decoded}");
+
+    let n = 2_999;
+    assert!(ask(n).await.is_some());
+    let _ = backend.update(&digest(n), 1, data("new")).await.unwrap();
+    let touch = Touch::new(at(3), at(13));
+    assert!(backend.touch(&digest(n), touch).await.unwrap());
+    let record = ask(n).await.unwrap();
+    assert_eq!((record.version, &record.data), (2, &data("new")));
+    assert_eq!((record.last_seen_at, record.expires_at), (at(3), at(13)));
+    assert!(backend.delete(&digest(n)).await.unwrap());
+    assert!(ask(n).await.is_none());
+
+    // In its slot lies another one now.
+    for n in 3_000..3_500 {
+        let user = format!("user-{n}");
+        let _ = backend.create(session(n, Some(&user), 0)).await.unwrap();
+        let record = ask(n).await.unwrap();
+        assert_eq!(record.user(), Some(UserKey::new(None, None, &user)));
+    }
 }

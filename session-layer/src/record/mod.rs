@@ -3,6 +3,7 @@
 mod codec;
 mod data;
 mod device;
+mod wire;
 
 use std::fmt;
 use std::time::SystemTime;
@@ -10,6 +11,7 @@ use std::time::SystemTime;
 use auth_layer::{Identity, SecretDigest};
 
 pub use self::codec::DecodeRecordError;
+pub(crate) use self::codec::{Head, millis};
 pub use self::data::SessionData;
 pub use self::device::Device;
 use crate::{SessionId, SessionLimits, UserKey};
