@@ -14,5 +14,5 @@ mod time;
 pub use self::link::RedisPool;
 pub use self::nonce_counters::RedisNonceCounters;
 pub use self::revocations::RedisRevocations;
-pub use self::sessions::RedisSessions;
+pub use self::sessions::{NearCache, RedisSessions};
 pub use self::store::{RedisStore, RedisStoreBuilder};

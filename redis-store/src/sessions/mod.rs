@@ -2,21 +2,24 @@
 
 #[cfg(feature = "cluster")]
 mod cluster;
+mod near;
 mod packed;
 mod scripts;
 mod server;
 
 use std::sync::Arc;
 
-use auth_layer::{AuthError, SecretDigest};
+use auth_layer::{AuthError, ConfigError, SecretDigest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use redis::{Cmd, Value};
 use session_layer::{
     CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionData, SessionId,
-    SessionRecord, Touch, UpdateOutcome, UserKey,
+    SessionLookup, SessionRecord, Touch, UpdateOutcome, UserKey,
 };
 
+pub use self::near::NearCache;
+use self::near::{Near, Unfinished, Writing};
 use self::packed::{unpack, unpack_found};
 use self::scripts::Scripts;
 use crate::error::unexpected_answer;
@@ -40,10 +43,12 @@ pub struct RedisSessions {
     sessions: Arc<str>,
     /// What the keys of indexes begin with; the key of the user follows.
     indexes: Arc<str>,
+    prefix: Prefix,
+    near: Option<Near>,
 }
 
 /// The digests of sessions that a method has ended beside those it was given.
-struct Changed(#[expect(dead_code, reason = "near caches will ask")] Vec<SecretDigest>);
+struct Changed(Vec<SecretDigest>);
 
 impl Changed {
     const NONE: Self = Self(Vec::new());
@@ -56,7 +61,42 @@ impl RedisSessions {
             scripts: Arc::new(Scripts::new()),
             sessions: prefix.of("session").into(),
             indexes: prefix.of("user").into(),
+            prefix: prefix.clone(),
+            near: None,
         }
+    }
+
+    /// Answers sessions that were asked for lately from memory. Off unless called.
+    ///
+    /// # Errors
+    ///
+    /// Fails, naming the option, on a cluster, and if the capacity is zero.
+    pub fn near_cache(mut self, options: NearCache) -> Result<Self, ConfigError> {
+        let near = Near::new(options, self.link.clone(), &self.sessions, &self.prefix)?;
+        self.near = Some(near);
+        Ok(self)
+    }
+
+    /// Keeps no copy of a session while it is written to.
+    fn writing(&self, secret: &SecretDigest) -> Option<Writing> {
+        let near = self.near.as_ref()?;
+        Some(Writing::new(near.copies(), secret))
+    }
+
+    /// Keeps no copies of what a method ends that has yet to find out which those are.
+    async fn ending<T>(
+        &self,
+        method: impl Future<Output = Result<(T, Changed), AuthError>>,
+    ) -> Result<T, AuthError> {
+        let unfinished = self
+            .near
+            .as_ref()
+            .map(|near| Unfinished::new(near.copies()));
+        let (outcome, changed) = method.await?;
+        if let Some(unfinished) = unfinished {
+            unfinished.finish(&changed.0);
+        }
+        Ok(outcome)
     }
 
     fn session_key(&self, secret: &SecretDigest) -> Vec<u8> {
@@ -74,17 +114,29 @@ impl SessionBackend for RedisSessions {
         if self.link.is_partitioned() {
             return self.create_in_cluster(session).await;
         }
-        let (outcome, _) = self.create_on_server(&session).await?;
-        Ok(outcome)
+        self.ending(self.create_on_server(&session)).await
+    }
+
+    fn find_now(&self, secret: &SecretDigest) -> SessionLookup {
+        match &self.near {
+            Some(near) => near.find_now(secret),
+            None => SessionLookup::Wait,
+        }
     }
 
     async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {
         let session = self.session_key(secret);
+        if let Some(near) = &self.near
+            && let Some(found) = near.find(secret, &session).await
+        {
+            return found;
+        }
         unpack_found(self.link.send(&session, Cmd::get(&session)).await?)
     }
 
     async fn touch(&self, secret: &SecretDigest, touch: Touch) -> Result<bool, AuthError> {
         let session = self.session_key(secret);
+        let _writing = self.writing(secret);
         let margin = crate::time::keep(touch.seen_at, touch.seen_at);
         let numbers = [millis(touch.seen_at), millis(touch.expires_at), margin];
         let [seen, expires, margin] = numbers.map(|number| number.to_string());
@@ -106,6 +158,7 @@ impl SessionBackend for RedisSessions {
         data: SessionData,
     ) -> Result<UpdateOutcome, AuthError> {
         let session = self.session_key(secret);
+        let _writing = self.writing(secret);
         let next = version.saturating_add(1);
         let arguments: [&[u8]; 3] = [&version.to_be_bytes(), &next.to_be_bytes(), data.as_bytes()];
         match self
@@ -130,8 +183,8 @@ impl SessionBackend for RedisSessions {
         if self.link.is_partitioned() {
             return self.rotate_in_cluster(*old, version, new).await;
         }
-        let (outcome, _) = self.rotate_on_server(old, version, &new).await?;
-        Ok(outcome)
+        let _writing = self.writing(old);
+        self.ending(self.rotate_on_server(old, version, &new)).await
     }
 
     async fn delete(&self, secret: &SecretDigest) -> Result<bool, AuthError> {
@@ -139,6 +192,7 @@ impl SessionBackend for RedisSessions {
         if self.link.is_partitioned() {
             return self.delete_in_cluster(*secret).await;
         }
+        let _writing = self.writing(secret);
         self.delete_on_server(secret).await
     }
 
@@ -158,8 +212,8 @@ impl SessionBackend for RedisSessions {
                 .await?;
             return Ok(!ended.is_empty());
         }
-        let (ended, _) = self.delete_of_user_on_server(user, Some(id), None).await?;
-        Ok(!ended.is_empty())
+        let ended = self.delete_of_user_on_server(user, Some(id), None);
+        Ok(!self.ending(ended).await?.is_empty())
     }
 
     async fn delete_all(
@@ -173,8 +227,8 @@ impl SessionBackend for RedisSessions {
                 .delete_of_user_in_cluster(*user, None, except.copied())
                 .await;
         }
-        let (ended, _) = self.delete_of_user_on_server(user, None, except).await?;
-        Ok(ended)
+        self.ending(self.delete_of_user_on_server(user, None, except))
+            .await
     }
 }
 

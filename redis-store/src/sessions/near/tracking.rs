@@ -1,0 +1,286 @@
+//! The connection over which Redis says what has changed.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use auth_layer::random_bytes;
+use rand::RngExt as _;
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
+    RedisResult, Value, cmd,
+};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use super::Source;
+use super::copies::Copies;
+use crate::keys::{Prefix, key, text};
+use crate::link::Link;
+
+/// How often the connection is asked whether it lives, and how long it may take to answer. Together
+/// they are the most by which an answer from memory can be old.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+const ANSWER: Duration = Duration::from_millis(500);
+
+/// The pauses between tries to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Clone)]
+pub(super) struct Tracking(Arc<Inner>);
+
+struct Inner {
+    source: Source,
+    link: Link,
+    copies: Arc<Copies>,
+    /// What the keys begin with by which it is checked that this is the pool's Redis.
+    probes: Box<str>,
+    now: Mutex<Option<Connected>>,
+    is_running: AtomicBool,
+    /// Something is wrong with the connection.
+    in_doubt: Arc<Notify>,
+}
+
+#[derive(Clone)]
+struct Connected {
+    connection: MultiplexedConnection,
+    number: u64,
+}
+
+impl Tracking {
+    pub(super) fn new(source: Source, link: Link, copies: Arc<Copies>, prefix: &Prefix) -> Self {
+        Self(Arc::new(Inner {
+            source,
+            link,
+            copies,
+            probes: prefix.of("probe").into(),
+            now: Mutex::default(),
+            is_running: AtomicBool::new(false),
+            in_doubt: Arc::new(Notify::new()),
+        }))
+    }
+
+    /// Asks over the connection; `None` if there is none, or it does not answer.
+    pub(super) async fn send(&self, command: Cmd) -> Option<Value> {
+        let Some(mut now) = self.0.now() else {
+            self.run();
+            return None;
+        };
+        let answer = timeout(ANSWER, now.connection.send_packed_command(&command)).await;
+        match answer {
+            Ok(Ok(answer)) => answer.extract_error().ok(),
+            _ => {
+                self.0.doubt(now.number);
+                None
+            }
+        }
+    }
+
+    /// Begins to connect, if nobody has.
+    fn run(&self) {
+        if !self.0.is_running.swap(true, Ordering::AcqRel) {
+            let task = Task(Arc::downgrade(&self.0));
+            tokio::spawn(task.run());
+        }
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Option<Connected> {
+        let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.clone()
+    }
+
+    fn set(&self, connected: Option<Connected>) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = connected;
+    }
+
+    fn doubt(&self, number: u64) {
+        self.copies.turn_off(number);
+        self.in_doubt.notify_one();
+    }
+
+    /// Connects, lets Redis track what is read, and checks that the news arrives.
+    async fn connect(&self) -> RedisResult<Connected> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+
+        let random = random_bytes::<32>()
+            .map_err(|_| RedisError::from((ErrorKind::Client, "no randomness")))?;
+        let probe = key(&self.probes, &text(&random));
+        let heard = Arc::new(Notify::new());
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(ANSWER))
+            .set_response_timeout(Some(ANSWER))
+            .set_push_sender(self.listener(number, probe.clone(), Arc::clone(&heard)));
+        let client = self.source.client().await?;
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let mut track = cmd("CLIENT");
+        track.arg("TRACKING").arg("ON");
+        connection
+            .send_packed_command(&track)
+            .await?
+            .extract_error()?;
+
+        // A key that is written through the pool is seen here, and so is its change.
+        self.through_pool(&probe, Cmd::pset_ex(&probe, "1", 60_000))
+            .await?;
+        let seen = connection.send_packed_command(&Cmd::get(&probe)).await?;
+        if seen != Value::BulkString(b"1".to_vec()) {
+            return Err(other_redis());
+        }
+        self.through_pool(&probe, Cmd::del(&probe)).await?;
+        if timeout(ANSWER, heard.notified()).await.is_err() {
+            return Err(RedisError::from((
+                ErrorKind::Client,
+                "no news of changes arrives",
+            )));
+        }
+        Ok(Connected { connection, number })
+    }
+
+    async fn through_pool(&self, probe: &[u8], command: Cmd) -> RedisResult<()> {
+        let sent = self.link.send(probe, command).await;
+        sent.map_err(|error| RedisError::from(std::io::Error::other(error)))?;
+        Ok(())
+    }
+
+    /// Hears what comes in, in the order in which it does, before the answers behind it.
+    fn listener(
+        &self,
+        number: u64,
+        probe: Vec<u8>,
+        heard: Arc<Notify>,
+    ) -> impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {
+        let (copies, in_doubt) = (Arc::clone(&self.copies), Arc::clone(&self.in_doubt));
+        move |push: PushInfo| {
+            match &push.kind {
+                PushKind::Disconnection => {
+                    copies.turn_off(number);
+                    in_doubt.notify_one();
+                }
+                PushKind::Invalidate => {
+                    if is_about(&push, &probe) {
+                        heard.notify_one();
+                    }
+                    copies.hear(&push);
+                }
+                _ => {}
+            }
+            Ok(())
+        }
+    }
+}
+
+fn is_about(push: &PushInfo, probe: &[u8]) -> bool {
+    let is_probe = |key: &Value| matches!(key, Value::BulkString(key) if key == probe);
+    matches!(push.data.first(), Some(Value::Array(keys)) if keys.iter().any(is_probe))
+}
+
+#[cold]
+fn other_redis() -> RedisError {
+    RedisError::from((
+        ErrorKind::InvalidClientConfig,
+        "the near cache has another server or database than the pool",
+    ))
+}
+
+impl Source {
+    /// A client that speaks RESP3, in which news comes over the connection itself.
+    async fn client(&self) -> RedisResult<Client> {
+        let info = match self {
+            Self::Server(client) => client.get_connection_info().clone(),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel(sentinel) => {
+                let client = sentinel.lock().await.async_get_client().await?;
+                client.get_connection_info().clone()
+            }
+        };
+        let settings = info.redis_settings().clone();
+        Client::open(info.set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3)))
+    }
+}
+
+/// Connects, asks whether the connection lives, and connects again; until nobody has the cache any more.
+struct Task(Weak<Inner>);
+
+impl Task {
+    async fn run(self) {
+        let mut pause = FIRST_PAUSE;
+        while let Some(inner) = self.0.upgrade() {
+            let connected = timeout(4 * ANSWER, inner.connect()).await;
+            match connected {
+                Ok(Ok(connected)) => {
+                    pause = FIRST_PAUSE;
+                    let number = connected.number;
+                    drop(inner);
+                    self.live(connected).await;
+                    if let Some(inner) = self.0.upgrade() {
+                        inner.set(None);
+                        inner.copies.turn_off(number);
+                    }
+                    tracing::debug!("the near cache is off");
+                }
+                Ok(Err(error)) if error.kind() == ErrorKind::InvalidClientConfig => {
+                    tracing::error!(error = %error, "the near cache stays off");
+                }
+                Ok(Err(error)) => tracing::debug!(error = %error, "no near cache"),
+                Err(_) => tracing::debug!("no near cache: connecting takes too long"),
+            }
+            let jitter = rand::rng().random_range(0.5..=1.0);
+            sleep(pause.mul_f64(jitter)).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Returns when the connection is in doubt.
+    async fn live(&self, connected: Connected) {
+        let Connected {
+            mut connection,
+            number,
+        } = connected.clone();
+        let ping = cmd("PING");
+        let mut is_new = true;
+        loop {
+            let asked = Instant::now();
+            let answer = timeout(ANSWER, connection.send_packed_command(&ping)).await;
+            let Some(inner) = self.0.upgrade() else {
+                return;
+            };
+            if !matches!(answer, Ok(Ok(Value::SimpleString(_)))) {
+                return;
+            }
+            // All that changed before the question has been heard of before its answer.
+            let lease = asked + HEARTBEAT + ANSWER;
+            if is_new {
+                is_new = false;
+                inner.copies.turn_on(number, lease);
+                inner.set(Some(connected.clone()));
+                tracing::debug!("the near cache is on");
+            } else if !inner.copies.extend(number, lease) {
+                return;
+            }
+            let in_doubt = Arc::clone(&inner.in_doubt);
+            // Not held while waiting: the task ends when nobody else has the cache.
+            drop(inner);
+            let _ = timeout(HEARTBEAT, in_doubt.notified()).await;
+        }
+    }
+}
+
+/// If the runtime ends the task, nothing is answered from memory, and the next who asks begins anew.
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Some(inner) = self.0.upgrade() {
+            if let Some(connected) = inner.now() {
+                inner.copies.turn_off(connected.number);
+            }
+            inner.set(None);
+            inner.is_running.store(false, Ordering::Release);
+        }
+    }
+}
