@@ -5,6 +5,7 @@ mod error;
 mod keys;
 mod link;
 mod nonce_counters;
+mod rate_counters;
 mod revocations;
 mod script;
 mod sessions;
@@ -13,6 +14,7 @@ mod time;
 
 pub use self::link::RedisPool;
 pub use self::nonce_counters::RedisNonceCounters;
+pub use self::rate_counters::RedisRateCounters;
 pub use self::revocations::RedisRevocations;
 pub use self::sessions::{NearCache, RedisSessions};
 pub use self::store::{RedisStore, RedisStoreBuilder};

@@ -7,6 +7,7 @@ use auth_layer::{ConfigError, SharedClock, check_duration};
 use crate::keys::Prefix;
 use crate::link::{Link, RedisPool};
 use crate::nonce_counters::RedisNonceCounters;
+use crate::rate_counters::RedisRateCounters;
 use crate::revocations::RedisRevocations;
 use crate::sessions::RedisSessions;
 
@@ -59,6 +60,11 @@ impl RedisStore {
     /// What was taken back.
     pub fn revocations(&self) -> RedisRevocations {
         RedisRevocations::new(self.link.clone(), self.clock.clone(), &self.prefix)
+    }
+
+    /// The counters of limits.
+    pub fn rate_counters(&self) -> RedisRateCounters {
+        RedisRateCounters::new(self.link.clone(), &self.prefix)
     }
 
     /// The counters of HTTP Digest.

@@ -58,6 +58,7 @@ impl Shard {
 }
 
 /// A session that is being read.
+#[derive(Clone, Copy)]
 pub(super) struct Reading {
     key: Key,
     changes: u64,
