@@ -12,6 +12,7 @@ use auth_layer::{
     ConfigError, ExposeSecret, Origin, SecretString, TrustedProxies, check_duration, random_bytes,
 };
 use jwt_layer::{Algorithm, KeySet, VerificationPolicy, VerifyingKey};
+use login::attempts::AttemptRules;
 use session_layer::SessionLimits;
 
 use crate::duration;
@@ -38,6 +39,7 @@ pub(crate) struct Config {
     jwt_algorithm: Algorithm,
     access_ttl: Duration,
     session_limits: SessionLimits,
+    login_limit: Option<AttemptRules>,
     trusted_proxies: TrustedProxies,
     trusted_issuer: Option<TrustedIssuer>,
 }
@@ -61,6 +63,7 @@ pub(crate) struct Settings {
     pub(crate) jwt_algorithm: Algorithm,
     pub(crate) access_ttl: Duration,
     pub(crate) session_limits: SessionLimits,
+    pub(crate) login_limit: Option<AttemptRules>,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) trusted_issuer: Option<TrustedIssuer>,
 }
@@ -147,6 +150,7 @@ impl Config {
             jwt_algorithm: self.jwt_algorithm,
             access_ttl: self.access_ttl,
             session_limits: self.session_limits,
+            login_limit: self.login_limit,
             trusted_proxies: self.trusted_proxies,
             trusted_issuer: self.trusted_issuer,
         })
@@ -170,14 +174,6 @@ impl Config {
                 return Err(WrongVariable::new(name, "is not available in this build"));
             }
         }
-        match text("LOGIN_LIMIT")?.as_deref() {
-            None | Some("off") => {}
-            Some(_) => {
-                let problem = "limits are not available in this build; only `off` is";
-                return Err(WrongVariable::new("LOGIN_LIMIT", problem));
-            }
-        }
-
         // No refresh tokens are issued yet, so none lives longer than this says.
         duration("REFRESH_TTL", 30 * 24 * 60 * 60)?;
 
@@ -205,6 +201,7 @@ impl Config {
             },
             access_ttl: duration("ACCESS_TTL", 10 * 60)?,
             session_limits: SessionLimits::new(session_idle, session_absolute),
+            login_limit: login_limit(text("LOGIN_LIMIT")?.as_deref())?,
             trusted_proxies: match text("TRUSTED_PROXIES")? {
                 Some(networks) => TrustedProxies::x_forwarded_for(networks.split(','))
                     .map_err(|error| WrongVariable::new("TRUSTED_PROXIES", error))?,
@@ -212,6 +209,17 @@ impl Config {
             },
             trusted_issuer: trusted_issuer(&text)?,
         })
+    }
+}
+
+/// How often a password may be tried; `off` for without limit.
+fn login_limit(text: Option<&str>) -> Result<Option<AttemptRules>, WrongVariable> {
+    match text.unwrap_or("10/m/ip,5/5m/account") {
+        "off" => Ok(None),
+        rules => rules
+            .parse()
+            .map(Some)
+            .map_err(|error: ConfigError| WrongVariable::new("LOGIN_LIMIT", error)),
     }
 }
 
@@ -323,6 +331,8 @@ mod tests {
         let config = Config::read(|_| Ok(None)).unwrap();
         assert_eq!(config.listen, "127.0.0.1:3000");
         assert_eq!(config.access_ttl, Duration::from_secs(600));
+        let limit = config.login_limit.unwrap().to_string();
+        assert_eq!(limit, "10/m/ip,5/5m/account");
     }
 
     #[test]
@@ -342,7 +352,10 @@ mod tests {
             ("SESSION_ABSOLUTE", "0d"),
             ("TRUSTED_PROXIES", "everybody"),
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
-            ("LOGIN_LIMIT", "10/m/ip"),
+            ("LOGIN_LIMIT", "on"),
+            ("LOGIN_LIMIT", "0"),
+            ("LOGIN_LIMIT", "10/m/user"),
+            ("LOGIN_LIMIT", "10/m/ip,0/m/account"),
             ("OIDC_ISSUER", "https://id.example.com"),
             ("JWT_ALGORITHM", "none"),
             ("TRUST_JWKS", "/keys.json"),
@@ -364,6 +377,7 @@ mod tests {
             ("SESSION_ABSOLUTE", "30d"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1"),
             ("LOGIN_LIMIT", "off"),
+            ("LOGIN_LIMIT", "3/10s/ip+account"),
             ("LOGIN_LIMIT", ""),
         ] {
             assert!(read(name, value).is_ok(), "{name}={value}");

@@ -6,12 +6,15 @@ use std::time::SystemTime;
 
 use apikey_layer::KeyRegistry;
 use auth_layer::{
-    AuthError, ClientAddress, Event, EventKind, Events, Identity, MetricsSink, PasswordCredentials,
+    AuthError, AuthErrorKind, ClientAddress, Event, EventKind, Events, Identity, MetricsSink,
+    PasswordCredentials,
 };
 use jwt_layer::{Issuer, Revocations as _, SigningKey, SubjectRevocation};
+use login::attempts::{AttemptLimitLayer, AttemptLimits};
 use login::password::{NewPasswordError, PasswordLogin};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use session_layer::{SessionId, SessionLayer, UserKey};
+use tower::util::{Either, option_layer};
 
 use crate::config::{Settings, WrongVariable};
 use crate::schemes;
@@ -25,6 +28,7 @@ pub(crate) struct AppState {
     /// The demo users that were made at this start, by name.
     pub(crate) added_users: Arc<[&'static str]>,
     pub(crate) login: PasswordLogin,
+    pub(crate) login_limits: Option<AttemptLimits>,
     pub(crate) issuer: Issuer,
     pub(crate) stores: Stores,
     pub(crate) api_keys: KeyRegistry,
@@ -37,9 +41,16 @@ impl AppState {
     pub(crate) async fn new(settings: &Settings) -> Result<Self, Box<dyn Error>> {
         let stores = Stores::open(settings).await?;
         let users = Users::new(stores.users.clone(), &settings.jwt_issuer);
-        let login = PasswordLogin::builder(stores.users.passwords())
-            .issuer(settings.jwt_issuer.as_str())
-            .build()?;
+        let events = Events::default().and(MetricsSink::new());
+        let login_limits = settings.login_limit.clone().map(|rules| {
+            AttemptLimits::with_rules(rules, stores.attempts.clone()).events(events.clone())
+        });
+        let mut login =
+            PasswordLogin::builder(stores.users.passwords()).issuer(settings.jwt_issuer.as_str());
+        if let Some(limits) = &login_limits {
+            login = login.attempt_limits(limits.clone());
+        }
+        let login = login.build()?;
         let added_users = users
             .add_demo_users(&login, settings.demo_password.expose())
             .await
@@ -55,13 +66,13 @@ impl AppState {
             .build()
             .map_err(|error| WrongVariable::new("ACCESS_TTL", error))?;
 
-        let events = Events::default().and(MetricsSink::new());
         let api_keys = KeyRegistry::new(schemes::key_format()?, stores.api_keys.clone())
             .events(events.clone());
 
         Ok(Self {
             users,
             login,
+            login_limits,
             issuer,
             sessions: schemes::sessions(settings, &stores, &events)?,
             api_keys,
@@ -72,6 +83,13 @@ impl AppState {
         })
     }
 
+    /// Turns away who has no attempt left, before the request is read; nothing without a limit.
+    pub(crate) fn login_limit_layer(
+        &self,
+    ) -> Either<AttemptLimitLayer, tower::layer::util::Identity> {
+        option_layer(self.login_limits.as_ref().map(AttemptLimits::layer))
+    }
+
     /// Checks a user name and a password; a failure is an event.
     pub(crate) async fn check_password(
         &self,
@@ -79,15 +97,20 @@ impl AppState {
         password: &str,
         address: Option<ClientAddress>,
     ) -> Result<Identity, AuthError> {
-        let credentials = PasswordCredentials::new(username, password);
+        let address = address.unwrap_or_else(ClientAddress::unknown);
+        let credentials = PasswordCredentials::new(username, password).with_client_address(address);
         self.login
             .authenticate(credentials)
             .await
             .inspect_err(|error| {
-                let mut event = Event::new(EventKind::LoginFailed)
+                let kind = match error.kind() {
+                    AuthErrorKind::Limited => EventKind::Limited,
+                    _ => EventKind::LoginFailed,
+                };
+                let mut event = Event::new(kind)
                     .with_reason(error.reason())
                     .with_claimed_subject(username);
-                event.address = address.and_then(|address| address.ip());
+                event.address = address.ip();
                 self.events.record(&event);
             })
     }

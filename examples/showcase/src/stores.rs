@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use apikey_layer::{MemoryApiKeys, SharedApiKeyStore};
 use auth_layer::{
-    AuthError, ExposeSecret as _, Identity, IssuedToken, MemoryRevocations, Revocations as _,
-    SharedRevocations,
+    AuthError, ExposeSecret as _, Identity, IssuedToken, MemoryRateCounters, MemoryRevocations,
+    Revocations as _, SharedRateCounters, SharedRevocations,
 };
 use login::password::UserStore as _;
 use redis_store::RedisStore;
@@ -24,6 +24,8 @@ pub(crate) struct Stores {
     pub(crate) revocations: SharedRevocations,
     pub(crate) users: UserTable,
     pub(crate) api_keys: SharedApiKeyStore,
+    /// Attempts to log in. Several nodes need counters that they share.
+    pub(crate) attempts: SharedRateCounters,
 }
 
 impl Stores {
@@ -49,6 +51,7 @@ impl Stores {
             revocations: SharedRevocations::new(MemoryRevocations::new()),
             users: UserTable::in_memory(REALM),
             api_keys: SharedApiKeyStore::new(MemoryApiKeys::new()),
+            attempts: SharedRateCounters::new(MemoryRateCounters::new()),
         }
     }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use auth_layer::{
-    AuthError, AuthErrorKind, FactorKind, Identity, PasswordCredentials, RequireAuth, Requirement,
+    AuthError, AuthErrorKind, ClientAddress, FactorKind, Identity, PasswordCredentials,
+    RequireAuth, Requirement,
 };
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
-use axum::{Form, Router};
+use axum::{Extension, Form, Router};
 use login::password::NewPasswordError;
 use serde::Deserialize;
 use session_layer::SessionHandle;
@@ -42,10 +43,12 @@ async fn change_password(
     State(state): State<AppState>,
     identity: Identity,
     session: SessionHandle,
+    address: Option<Extension<ClientAddress>>,
     ByBrowser(by_browser): ByBrowser,
     Form(form): Form<PasswordForm>,
 ) -> Result<Response, AuthError> {
-    let refused = match change(&state, &identity, &session, form).await {
+    let address = address.map_or_else(ClientAddress::unknown, |Extension(address)| address);
+    let refused = match change(&state, &identity, &session, address, form).await {
         Ok(None) if by_browser => {
             return Ok(Redirect::to("/?notice=password-changed").into_response());
         }
@@ -54,6 +57,10 @@ async fn change_password(
         Err(error) if by_browser && error.kind() == AuthErrorKind::Forbidden => {
             ("The current password is wrong", error.into_response())
         }
+        Err(error) if by_browser && error.kind() == AuthErrorKind::Limited => (
+            "Too many attempts. Wait a while, then try again.",
+            error.into_response(),
+        ),
         Ok(Some(problem)) => return Ok(problem.into_response()),
         Err(error) => return Err(error),
     };
@@ -68,11 +75,12 @@ async fn change(
     state: &AppState,
     identity: &Identity,
     session: &SessionHandle,
+    address: ClientAddress,
     form: PasswordForm,
 ) -> Result<Option<Problem>, AuthError> {
     let wrong = || AuthError::new(AuthErrorKind::Forbidden, "wrong_current_password");
     let username = Users::name_of(identity.subject()).ok_or_else(wrong)?;
-    let current = PasswordCredentials::new(username, &form.current);
+    let current = PasswordCredentials::new(username, &form.current).with_client_address(address);
     match state.login.authenticate(current).await {
         Ok(proved) if proved.is_same_principal(identity) => {}
         Err(error) if error.kind() != AuthErrorKind::Invalid => return Err(error),

@@ -1,7 +1,9 @@
 //! Logging in with a form.
 
-use auth_layer::{AuthError, ClientAddress, ReturnTo};
-use axum::extract::State;
+use auth_layer::{AuthError, AuthErrorKind, ClientAddress, ReturnTo, refusal};
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::post;
 use axum::{Extension, Form, Router};
@@ -22,7 +24,7 @@ struct LoginForm {
     return_to: Option<String>,
 }
 
-/// 303 and a session cookie, or 401: a problem for programs, the form again for people.
+/// 303 and a session cookie, 401 or 429: a problem for programs, the form again for people.
 async fn log_in(
     State(state): State<AppState>,
     session: SessionHandle,
@@ -49,4 +51,23 @@ async fn log_in(
     };
     session.log_in(identity).await?;
     Ok(Redirect::to(return_to.unwrap_or_default().as_str()).into_response())
+}
+
+/// The form again, for people whom the limit has turned away before their form was read.
+pub(super) async fn explain_limit(
+    ByBrowser(by_browser): ByBrowser,
+    req: Request,
+    next: Next,
+) -> Response {
+    let res = next.run(req).await;
+    let is_page = res
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    match refusal(res.extensions()) {
+        Some(error) if by_browser && !is_page && error.kind() == AuthErrorKind::Limited => {
+            SignIn::default().refused(error.clone())
+        }
+        _ => res,
+    }
 }

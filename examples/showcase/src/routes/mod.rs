@@ -49,7 +49,12 @@ pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dy
 
     // A session is made here, and nothing else is asked for: no challenge, so that browsers show
     // the page's form and not a dialog of their own.
-    let log_in = login::routes().layer(sessions.csrf_layer());
+    let log_in = login::routes().layer(
+        ServiceBuilder::new()
+            .layer(from_fn(login::explain_limit))
+            .layer(state.login_limit_layer())
+            .layer(sessions.csrf_layer()),
+    );
 
     let with_session = for_all.merge(log_in).layer(
         ServiceBuilder::new()
@@ -63,7 +68,7 @@ pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dy
     let app = Router::new()
         .merge(with_session)
         .merge(legacy::routes().layer(digest))
-        .merge(token::routes())
+        .merge(token::routes(&state))
         .merge(health::routes())
         .merge(page::assets())
         .with_state(state)

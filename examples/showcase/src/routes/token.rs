@@ -14,9 +14,9 @@ use serde_json::json;
 use crate::problem::Problem;
 use crate::state::AppState;
 
-pub(crate) fn routes() -> Router<AppState> {
+pub(crate) fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
-        .route("/token", post(token))
+        .route("/token", post(token).layer(state.login_limit_layer()))
         .route("/.well-known/jwks.json", get(jwks))
 }
 
