@@ -25,11 +25,17 @@ pub(crate) struct Table {
 }
 
 impl DeleteExpired {
-    pub(crate) const TABLES: [Table; 3] = [
+    pub(crate) const TABLES: [Table; 4] = [
         Table {
             sql: "DELETE FROM auth_sessions WHERE expires_at <= $1 AND secret_digest IN (\
                 SELECT secret_digest FROM auth_sessions WHERE expires_at <= $1 \
                 ORDER BY expires_at LIMIT $2)",
+            with_leeway: false,
+        },
+        Table {
+            sql: "DELETE FROM auth_remembered_logins WHERE ends_at <= $1 AND series_digest IN (\
+                SELECT series_digest FROM auth_remembered_logins WHERE ends_at <= $1 \
+                ORDER BY ends_at LIMIT $2)",
             with_leeway: false,
         },
         Table {

@@ -14,6 +14,8 @@ mod database;
 mod digest_users;
 mod expiry;
 mod key;
+#[cfg(feature = "session")]
+mod remember;
 mod revocations;
 #[cfg(feature = "session")]
 mod sessions;
@@ -28,6 +30,8 @@ pub use self::api_keys::SqlApiKeys;
 pub use self::database::{SqlDatabase, SqlDatabaseBuilder, SqlError, SqlErrorKind};
 #[cfg(feature = "digest")]
 pub use self::digest_users::SqlDigestUsers;
+#[cfg(feature = "session")]
+pub use self::remember::SqlRememberStore;
 pub use self::revocations::SqlRevocations;
 #[cfg(feature = "session")]
 pub use self::sessions::SqlSessions;

@@ -35,6 +35,13 @@ impl SqlStore {
         crate::SqlDigestUsers::new(self.pools.clone(), realm)
     }
 
+    /// Where remembered logins are kept.
+    #[cfg(feature = "session")]
+    #[must_use]
+    pub fn remembered_logins(&self) -> crate::SqlRememberStore {
+        crate::SqlRememberStore::new(self.pools.clone())
+    }
+
     /// Where it is kept which tokens were taken back.
     #[must_use]
     pub fn revocations(&self) -> crate::SqlRevocations {
@@ -55,7 +62,7 @@ impl SqlStore {
         crate::SqlSessions::new(self.pools.clone())
     }
 
-    /// Removes rows of sessions and revocations that are over at `now`, at most `limit` of each table,
+    /// Removes rows of sessions, remembered logins and revocations that are over at `now`, at most `limit` of each table,
     /// and says how many. What is over counts for nothing anyway; this gives its room back.
     ///
     /// Call it from time to time, again at once if it returns `limit` or more.

@@ -17,6 +17,13 @@ async fn x_18_sessions_in_sql() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x_18_remembered_logins_in_sql() {
+    for (_, store, _) in databases().await.all {
+        contract::remember_store(async || store.remembered_logins()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x_18_api_keys_in_sql() {
     for (_, store, _) in databases().await.all {
         contract::api_key_store(async || store.api_keys()).await;

@@ -26,7 +26,10 @@ macro_rules! migration {
 }
 
 /// The first makes version 1.
-const MIGRATIONS: &[Migration] = &[migration!("0001_first.sql")];
+const MIGRATIONS: &[Migration] = &[
+    migration!("0001_first.sql"),
+    migration!("0002_remembered_logins.sql"),
+];
 
 /// The version that the tables have when all migrations have run.
 #[expect(clippy::cast_possible_wrap, reason = "there are a few")]

@@ -1,6 +1,7 @@
 //! Changes of users.
 
-use login::password::{CredentialEpoch, PasswordHash, UserRecord};
+use auth_layer::CredentialEpoch;
+use login::password::{PasswordHash, UserRecord};
 use sqlx::Error;
 
 use super::InsertedUser;

@@ -1,12 +1,14 @@
 //! Users with passwords: [`SqlUsers`].
 
 mod change;
+#[cfg(feature = "session")]
+mod epoch;
 mod row;
 
 use std::fmt;
 
-use auth_layer::AuthError;
-use login::password::{CredentialEpoch, PasswordHash, UserRecord, UserStore};
+use auth_layer::{AuthError, CredentialEpoch};
+use login::password::{PasswordHash, UserRecord, UserStore};
 
 use self::change::{Insert, RaiseEpoch, Remove, Replace, ReplaceHash, SetDisabled, SetPassword};
 use self::row::{Find, FindBySubject};

@@ -189,7 +189,8 @@ impl PostgresServer {
         let mut watch = self.as_user("sh");
         watch.args(["-c", WATCH, "watch"]);
         watch.arg(self.programs.join("postgres")).arg(&self.folder);
-        watch.stdin(Stdio::piped());
+        // The shell would say that its child was killed.
+        watch.stdin(Stdio::piped()).stderr(Stdio::null());
         let mut child = watch.spawn()?;
 
         let give_up = Instant::now() + DEADLINE;
