@@ -8,6 +8,7 @@ use crate::keys::Prefix;
 use crate::link::{Link, RedisPool};
 use crate::nonce_counters::RedisNonceCounters;
 use crate::rate_counters::RedisRateCounters;
+use crate::remember::RedisRememberStore;
 use crate::revocations::RedisRevocations;
 use crate::sessions::RedisSessions;
 
@@ -55,6 +56,11 @@ impl RedisStore {
     /// The sessions.
     pub fn sessions(&self) -> RedisSessions {
         RedisSessions::new(self.link.clone(), &self.prefix)
+    }
+
+    /// Logins that are remembered.
+    pub fn remembered(&self) -> RedisRememberStore {
+        RedisRememberStore::new(self.link.clone(), &self.prefix)
     }
 
     /// What was taken back.

@@ -42,6 +42,7 @@ async fn smaller_contracts(pool: RedisPool) {
         let store = RedisStore::builder(pool.clone()).clock(clock).build();
         store.expect("the options are fine")
     };
+    contract::remember_store(async || store.remembered()).await;
     contract::revocations(async || store.revocations()).await;
     contract::revocations_over_time(async |clock| with_clock(clock).revocations()).await;
     contract::rate_counters(async || store.rate_counters()).await;
