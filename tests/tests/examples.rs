@@ -1,5 +1,9 @@
 //! Each example is started and asked.
 #![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a list of one header reads like one of two"
+)]
 
 mod support;
 
@@ -116,6 +120,15 @@ async fn session_login_signs_in_and_out() {
         assert_eq!(example.post_form("/logout", &cookie, "").await.status, 303);
         assert_eq!(example.get("/", &cookie).await.status, 401);
     }
+    // Whoever goes on guessing is stopped, with a form that says so.
+    let mut last = example.post_form("/login", &[], wrong).await;
+    for _ in 0..10 {
+        last = example.post_form("/login", &[], wrong).await;
+    }
+    assert_eq!(last.status, 429, "{last:?}");
+    assert!(!last.header("retry-after").is_empty());
+    assert!(last.body.contains("Too many attempts"), "{last:?}");
+
     let elsewhere = [
         "origin: https://evil.example".to_owned(),
         "content-type: application/x-www-form-urlencoded".to_owned(),

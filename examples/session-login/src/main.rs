@@ -11,19 +11,27 @@
 
 use std::env;
 use std::error::Error;
+use std::net::{IpAddr, SocketAddr};
 
 use auth_layer::{
-    AuthError, AuthErrorKind, Identity, LoginRedirect, PasswordCredentials, RequireAuth, ReturnTo,
+    AuthError, AuthErrorKind, ClientAddress, ClientAddressLayer, Identity, LoginRedirect,
+    MemoryRateCounters, PasswordCredentials, RequireAuth, ReturnTo, TrustedProxies,
 };
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::Extension;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::Extensions;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
+use login::attempts::AttemptLimits;
 use login::password::{MemoryUserStore, PasswordHasher, PasswordLogin, UserRecord};
 use maud::{DOCTYPE, Markup, html};
 use serde::Deserialize;
-use session_layer::{MemorySessionBackend, SessionHandle, SessionLayer};
+#[cfg(not(feature = "redis"))]
+use session_layer::MemorySessionBackend;
+use session_layer::{SessionHandle, SessionLayer};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -32,10 +40,14 @@ fn app(url: &str) -> Result<Router, Box<dyn Error>> {
     let users = MemoryUserStore::new();
     let hash = PasswordHasher::new().hash("correct-horse")?;
     users.insert("ann", UserRecord::new("user-1").with_password_hash(hash));
-    let login = PasswordLogin::new(users)?;
+    // Ten attempts a minute from an address, five in five minutes at an account.
+    let limits = AttemptLimits::new("10/m/ip,5/5m/account", MemoryRateCounters::new())?;
+    let login = PasswordLogin::builder(users)
+        .attempt_limits(limits)
+        .build()?;
 
     // Sessions. Behind TLS, `public_origin("https://…")` takes the place of the insecure line.
-    let sessions = SessionLayer::builder(MemorySessionBackend::new())
+    let sessions = SessionLayer::builder(backend()?)
         .insecure_http_on_loopback(url)
         .build()?;
 
@@ -50,7 +62,29 @@ fn app(url: &str) -> Result<Router, Box<dyn Error>> {
         .route("/login", get(form).post(log_in).layer(same_origin))
         .route("/logout", post(log_out))
         .layer(sessions)
+        // Whose attempts are counted. Behind a proxy of your own, name it.
+        .layer(ClientAddressLayer::new(TrustedProxies::none(), peer))
         .with_state(login))
+}
+
+/// Where sessions are kept: in this process, gone when it ends.
+#[cfg(not(feature = "redis"))]
+fn backend() -> Result<MemorySessionBackend, Box<dyn Error>> {
+    Ok(MemorySessionBackend::new())
+}
+
+/// On Redis: all processes share them, and a restart keeps them.
+#[cfg(feature = "redis")]
+fn backend() -> Result<redis_store::RedisSessions, Box<dyn Error>> {
+    let url = env::var("REDIS_URL").unwrap_or("redis://127.0.0.1/".to_owned());
+    let pool =
+        deadpool_redis::Config::from_url(url).create_pool(Some(deadpool_redis::Runtime::Tokio1))?;
+    Ok(redis_store::RedisStore::new(pool).sessions())
+}
+
+fn peer(extensions: &Extensions) -> Option<IpAddr> {
+    let ConnectInfo(address) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    Some(address.ip())
 }
 
 async fn home(identity: Identity) -> Markup {
@@ -80,24 +114,41 @@ struct LoginForm {
 async fn log_in(
     State(login): State<PasswordLogin>,
     session: SessionHandle,
+    Extension(address): Extension<ClientAddress>,
     Form(form): Form<LoginForm>,
 ) -> Result<Response, AuthError> {
-    let credentials = PasswordCredentials::new(&form.username, &form.password);
+    let credentials =
+        PasswordCredentials::new(&form.username, &form.password).with_client_address(address);
     let identity = match login.authenticate(credentials).await {
         Ok(identity) => identity,
-        Err(error) if error.kind() == AuthErrorKind::Invalid => {
-            let told = Some("The name or the password is wrong.");
-            let form = sign_in(&form.username, form.return_to.as_deref(), told);
-            return Ok((StatusCode::UNAUTHORIZED, form).into_response());
+        Err(error) => {
+            let told = match error.kind() {
+                AuthErrorKind::Invalid => "The name or the password is wrong.",
+                AuthErrorKind::Limited => "Too many attempts. Wait a while, then try again.",
+                // Nobody can tell right now: 503, and not "wrong".
+                _ => return Err(error),
+            };
+            let form = sign_in(&form.username, form.return_to.as_deref(), Some(told));
+            return Ok(instead_of(error.into_response(), form));
         }
-        // Nobody can tell right now: 503, and not "wrong".
-        Err(error) => return Err(error),
     };
     // Always a new session: one that somebody planted before is worth nothing.
     session.log_in(identity).await?;
     // Only paths of this site.
     let wanted = form.return_to.as_deref().and_then(ReturnTo::parse);
     Ok(Redirect::to(wanted.unwrap_or_default().as_str()).into_response())
+}
+
+/// The form, with the status and the headers of the refusal.
+fn instead_of(refusal: Response, form: Markup) -> Response {
+    let (refused, _) = refusal.into_parts();
+    let mut headers = refused.headers;
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    );
+    headers.remove(CONTENT_LENGTH);
+    (refused.status, headers, form.into_string()).into_response()
 }
 
 async fn log_out(session: SessionHandle) -> Result<Redirect, AuthError> {
@@ -138,6 +189,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
     println!("listening on {url}");
-    axum::serve(listener, app(&url)?).await?;
+    let service = app(&url)?.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).await?;
     Ok(())
 }
