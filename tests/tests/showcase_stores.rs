@@ -20,6 +20,7 @@ const NEW: &str = "another battery staple";
 fn start(stores: &[(&str, &str)]) -> Running {
     let mut variables = vec![
         ("DEMO_PASSWORD", PASSWORD),
+        ("LOGIN_LIMIT", "off"),
         ("JWT_ISSUER", "https://showcase.example"),
     ];
     variables.extend(stores);
@@ -102,6 +103,22 @@ async fn ses_11_processes_share_sessions_users_and_keys() {
 
 fn same_origin(showcase: &Running, cookie: &str) -> [String; 2] {
     [cookie.to_owned(), format!("origin: {}", showcase.url)]
+}
+
+#[tokio::test]
+async fn bas_03_processes_share_the_budget_of_attempts() {
+    let redis = RedisServer::start();
+    let stores = [("REDIS_URL", &*redis.url()), ("LOGIN_LIMIT", "4/h/account")];
+    let (a, b) = (start(&stores), start(&stores));
+    for showcase in [&a, &b, &b, &a] {
+        assert_eq!(log_in(showcase, "alice", "wrong").await.status, 401);
+    }
+    for showcase in [&a, &b] {
+        let answer = log_in(showcase, "alice", PASSWORD).await;
+        assert_eq!(answer.status, 429, "{answer:?}");
+        assert!(!answer.header("retry-after").is_empty());
+        assert_eq!(log_in(showcase, "bob", PASSWORD).await.status, 303);
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub(crate) struct Stores {
     pub(crate) revocations: SharedRevocations,
     pub(crate) users: UserTable,
     pub(crate) api_keys: SharedApiKeyStore,
-    /// Attempts to log in. Several nodes need counters that they share.
+    /// Attempts to log in.
     pub(crate) attempts: SharedRateCounters,
 }
 
@@ -36,6 +36,7 @@ impl Stores {
             let redis = redis(url.expose_secret())?;
             stores.sessions = SharedSessionBackend::new(redis.sessions());
             stores.revocations = SharedRevocations::new(redis.revocations());
+            stores.attempts = SharedRateCounters::new(redis.rate_counters());
         }
         if let Some(url) = &settings.database_url {
             let database = database(url.expose_secret()).await?;
