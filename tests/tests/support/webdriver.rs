@@ -199,6 +199,7 @@ impl Browser {
         let entries = entries.unwrap();
         let messages = entries.as_array().unwrap().iter();
         messages
+            .filter(|entry| entry["level"] != "INFO")
             .map(|entry| entry["message"].as_str().unwrap().to_owned())
             .filter(|message| !message.contains("the server responded with a status of"))
             .collect()
