@@ -33,6 +33,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
 
 /// A name to look for. No stored name has the character 0 in it, and PostgreSQL would not take it: then
 /// nobody is looked for, which is as much work as anybody.
+#[cfg(any(feature = "digest", feature = "login"))]
 pub(crate) fn searchable(name: &str) -> Option<&str> {
     Some(name).filter(|name| !name.contains('\0'))
 }

@@ -154,12 +154,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Begins a transaction that writes. SQLite has one writer at a time, and this waits to be it: a
+    /// Begins a transaction that writes. On PostgreSQL each of its statements sees what was committed
+    /// when it began, whatever the default is: what was read before a lock counts for nothing. SQLite has one writer at a time, and this waits to be it: a
     /// transaction that began by reading could not become one.
     pub(crate) async fn begin(&mut self) -> Result<(), Error> {
         let sql = match &self.live {
             #[cfg(feature = "postgres")]
-            Live::Postgres(_) => "BEGIN",
+            Live::Postgres(_) => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
             #[cfg(feature = "sqlite")]
             Live::Sqlite(_) => "BEGIN IMMEDIATE",
         };
@@ -168,8 +169,8 @@ impl Connection {
 
     /// Waits until no other transaction holds this key, and holds it until the end of this one.
     ///
-    /// What is read afterwards is what the others have left: on PostgreSQL each statement sees what
-    /// was committed when it began. The writer of SQLite holds everything anyway.
+    /// What is read afterwards is what the others have left. The writer of SQLite holds everything
+    /// anyway.
     #[cfg_attr(
         not(feature = "postgres"),
         expect(clippy::unused_async, reason = "PostgreSQL waits")

@@ -35,7 +35,7 @@ impl Row {
         column!(self, column)
     }
 
-    #[cfg(any(feature = "apikey", feature = "digest", feature = "login"))]
+    #[cfg(any(feature = "apikey", feature = "login"))]
     pub(crate) fn bool(&self, column: usize) -> Result<bool, Error> {
         column!(self, column)
     }

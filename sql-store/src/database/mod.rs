@@ -5,12 +5,14 @@ mod error;
 mod migration;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 #[cfg(feature = "postgres")]
 use sqlx::PgPool;
 #[cfg(feature = "sqlite")]
 use sqlx::SqlitePool;
+use tokio::time::timeout;
 
 pub use self::builder::SqlDatabaseBuilder;
 pub use self::error::{SqlError, SqlErrorKind};
@@ -128,8 +130,14 @@ impl SqlDatabase {
     /// Fails if the tables are missing or of another version than this crate needs, or if the database
     /// cannot be asked.
     pub async fn store(&self) -> Result<SqlStore, SqlError> {
-        let mut connection = self.pools.writer().await?;
-        migration::check(&mut connection).await?;
+        let check = async {
+            let mut connection = self.pools.writer().await?;
+            migration::check(&mut connection).await
+        };
+        match timeout(self.pools.operation_timeout, check).await {
+            Ok(checked) => checked?,
+            Err(_) => return Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
+        }
         Ok(SqlStore::new(self.pools.clone()))
     }
 
