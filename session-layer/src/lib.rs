@@ -53,3 +53,9 @@ pub use self::user::UserKey;
 
 /// The name of the scheme, in identities, events and metrics.
 pub const SCHEME: &str = "session";
+
+/// The examples of the guides.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../docs/from-axum-login.md")]
+#[doc = include_str!("../docs/from-tower-sessions.md")]
+struct Guides;

@@ -16,6 +16,15 @@ use crate::record::{SessionData, SessionRecord};
 /// How often a refresh starts again because other requests changed the data at the same time.
 const MAX_ATTEMPTS: usize = 64;
 
+/// A session that was stored by a login.
+struct Begun {
+    session: Current,
+    /// What of the data before goes on in it.
+    data: HashMap<String, Value>,
+    /// Whether the session before was still there to be ended.
+    has_ended_old: bool,
+}
+
 impl SessionHandle {
     /// Logs `identity` in: begins a session with a new id and a new secret, always, and ends the
     /// one that the request came with.
@@ -94,22 +103,16 @@ impl SessionHandle {
         } else {
             None
         };
-        let mut has_ended_old = true;
-        let (new, kept) = match &old {
-            None => (self.create(&record).await?, kept),
-            Some(old) => match self.rotate(old, None, &record, None).await? {
-                Rotation::Done(new) => (*new, kept),
-                Rotation::Changed(_) | Rotation::Gone => {
-                    // Somebody has ended the old session meanwhile, or refreshed it, so that it has
-                    // another secret by now: nothing of it lives on.
-                    has_ended_old = request.delete(old).await?;
-                    record.data = SessionData::default();
-                    (self.create(&record).await?, HashMap::new())
-                }
-            },
-        };
-        let identity = self.adopt(new, kept).await?;
-        // A series whose session could not be stored stays behind unused: nobody knows its secret.
+        let begun = self.replace(old.as_ref(), record, kept).await;
+        if let (Err(_), Some((token, _))) = (&begun, &series) {
+            request.abandon_series(token).await;
+        }
+        let Begun {
+            session,
+            data,
+            has_ended_old,
+        } = begun?;
+        let identity = self.adopt(session, data).await?;
         match series {
             Some((token, until)) => request.remember(token, until),
             None => request.forget_token(),
@@ -124,6 +127,34 @@ impl SessionHandle {
         let event = Event::new(EventKind::LoggedIn).with_identity(&identity);
         events.record(&event.with_object_id(identity.session_id().unwrap_or_default()));
         Ok(identity)
+    }
+
+    /// Stores a session in the place of `old`, or of none.
+    async fn replace(
+        &self,
+        old: Option<&Current>,
+        mut record: SessionRecord,
+        data: HashMap<String, Value>,
+    ) -> Result<Begun, AuthError> {
+        let mut has_ended_old = true;
+        if let Some(old) = old {
+            if let Rotation::Done(session) = self.rotate(old, None, &record, None).await? {
+                return Ok(Begun {
+                    session: *session,
+                    data,
+                    has_ended_old,
+                });
+            }
+            // Somebody has ended the old session meanwhile, or refreshed it, so that it has another
+            // secret by now: nothing of it lives on.
+            has_ended_old = self.request().delete(old).await?;
+            record.data = SessionData::default();
+        }
+        Ok(Begun {
+            session: self.create(&record).await?,
+            data: if old.is_some() { HashMap::new() } else { data },
+            has_ended_old,
+        })
     }
 
     /// Replaces what the session knows of its user, after a second factor, a change of roles, or

@@ -7,7 +7,10 @@ mod new_session;
 mod remembered;
 mod request;
 mod respond;
+mod revive;
 mod save;
+mod sent;
+mod series;
 mod store;
 mod unindexed;
 
@@ -17,7 +20,8 @@ use std::sync::{Arc, OnceLock};
 use auth_layer::{AuthError, AuthErrorKind, Identity};
 use tower_sessions_core::{Session, session};
 
-pub(crate) use self::request::{Current, RequestSession, Sent, differing_cookies};
+pub(crate) use self::request::{Current, RequestSession};
+pub(crate) use self::sent::{Sent, differing_cookies};
 pub use self::unindexed::UnindexedSession;
 use crate::{SessionId, SessionInfo, UserKey};
 

@@ -1,25 +1,15 @@
-//! What is known about the remember-me cookie of one request, and beginning a session from it.
+//! The remember-me cookie of a request.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use auth_layer::{
-    AuthError, AuthErrorKind, CredentialEpoch, Event, EventKind, Identity, SecretDigest,
-};
-use http::HeaderMap;
+use auth_layer::{AuthError, AuthErrorKind};
+use http::{HeaderMap, HeaderValue};
 
-use super::{Current, RequestSession};
-use crate::cookie::find_cookie;
-use crate::csrf::{Cause, cross_site};
-use crate::record::SessionRecord;
-use crate::remember::{
-    NewSeries, RedeemOutcome, Redemption, RememberConfig, RememberStore as _, RememberToken,
-    RememberedLogin,
-};
-use crate::standing::is_older;
-use crate::{SCHEME, SessionLimits, UserKey};
+use super::RequestSession;
+use crate::cookie::{CookieConfig, find_cookie};
+use crate::remember::{RememberConfig, RememberToken};
 
 /// What the request has of the remember-me cookie, and what its response does to it.
-#[derive(Default)]
 pub(super) struct Remembered {
     sent: SentToken,
     /// Whether a session may be begun from it: nobody else has said who it is.
@@ -27,9 +17,7 @@ pub(super) struct Remembered {
     change: TokenChange,
 }
 
-#[derive(Default)]
 enum SentToken {
-    #[default]
     Nothing,
     Differing,
     Unreadable,
@@ -37,9 +25,7 @@ enum SentToken {
 }
 
 /// What the response does to the cookie.
-#[derive(Default)]
-pub(super) enum TokenChange {
-    #[default]
+enum TokenChange {
     Keep,
     Remove,
     Set(RememberToken, SystemTime),
@@ -61,25 +47,39 @@ impl Remembered {
         }
     }
 
-    pub(super) const fn change(&self) -> &TokenChange {
-        &self.change
+    /// The line for the response, if it changes the cookie.
+    pub(super) fn line(
+        &self,
+        cookie: &CookieConfig,
+        now: impl FnOnce() -> SystemTime,
+    ) -> Option<HeaderValue> {
+        match &self.change {
+            TokenChange::Keep => None,
+            TokenChange::Remove => Some(cookie.remove()),
+            TokenChange::Set(token, until) => {
+                let left = until.duration_since(now()).unwrap_or(Duration::ZERO);
+                Some(cookie.set(token.expose(), left))
+            }
+        }
     }
 
     pub(super) fn set(&mut self, token: RememberToken, until: SystemTime) {
         self.change = TokenChange::Set(token, until);
     }
 
-    /// Has the browser forget its cookie, if it has one, or is about to get one.
-    pub(super) fn forget(&mut self) {
-        let none = matches!(self.sent, SentToken::Nothing);
-        self.change = if none {
-            TokenChange::Keep
-        } else {
+    /// Has the browser forget its cookie; false if it has none.
+    pub(super) fn forget(&mut self) -> bool {
+        let has = !matches!(self.sent, SentToken::Nothing);
+        self.change = if has {
             TokenChange::Remove
+        } else {
+            TokenChange::Keep
         };
+        has
     }
 
-    fn token(&self) -> Option<RememberToken> {
+    /// What was sent, if it can be one of ours.
+    pub(super) fn token(&self) -> Option<RememberToken> {
         match &self.sent {
             SentToken::Token(token) => Some(token.clone()),
             _ => None,
@@ -94,253 +94,19 @@ impl RequestSession {
     ///
     /// Fails if there are two that differ: nobody knows which of them is meant.
     pub(crate) fn may_revive(&self) -> Result<bool, AuthError> {
-        if self.config.remember.is_none() {
-            return Ok(false);
-        }
-        self.with_remembered(|remembered| match &remembered.sent {
+        let judge = |remembered: &Remembered| match &remembered.sent {
             SentToken::Differing => Err(AuthError::new(
                 AuthErrorKind::InvalidRequest,
                 "differing_remember_cookies",
             )),
             SentToken::Token(_) => Ok(remembered.may_revive),
             SentToken::Nothing | SentToken::Unreadable => Ok(false),
-        })
-    }
-
-    /// Begins a session from the remember-me cookie.
-    ///
-    /// The session is stored before the secret is used up. So whoever ends the series ends the
-    /// session with it: before that use, the use finds nothing; after it, the session is there to be
-    /// found. And a fault in between costs no secret.
-    ///
-    /// # Errors
-    ///
-    /// `Absent`, if there is nothing to begin it from.
-    pub(crate) async fn revive(&self) -> Result<Identity, AuthError> {
-        let token = self.with_remembered(|remembered| remembered.token());
-        let (Some(remember), Some(token)) = (&self.config.remember, token) else {
-            return Err(AuthError::absent("not_remembered"));
         };
-        let cause_is_good = match self.cause {
-            Cause::Own => true,
-            Cause::Other => false,
-            Cause::Unknown => self.config.allow_missing_origin,
-        };
-        if self.is_unsafe && !cause_is_good {
-            return Err(cross_site());
-        }
-
-        let (series, now) = (token.series(), self.config.now());
-        let known = remember.store.find(&series).await?;
-        let Some(known) = known.filter(|known| known.is_live(now)) else {
-            return Err(self.not_remembered("unknown_series"));
-        };
-        let user = match self.user_now(remember, &known).await? {
-            Ok(user) => user,
-            Err(reason) => {
-                let event = Event::new(EventKind::Revoked).with_identity(&known.login);
-                self.config.events().record(&event.with_reason(reason));
-                self.end_series(&series, Some(known.user()), None, reason)
-                    .await?;
-                return Err(self.not_remembered(reason));
-            }
-        };
-        let template = revived(&known, &user, series, now, self.config.limits);
-        let current = self.create(&template).await?;
-        let next = token.next()?;
-        let redemption = Redemption::new(
-            token.secret(),
-            next.secret(),
-            self.config.now(),
-            remember.grace,
-        );
-        let outcome = remember.store.redeem(&series, redemption).await;
-        if !matches!(
-            outcome,
-            Ok(RedeemOutcome::Rotated(_) | RedeemOutcome::Repeated(_))
-        ) {
-            // Nobody knows its secret; if this fails too, it goes unused until it expires.
-            drop(self.delete(&current).await);
-        }
-        match outcome? {
-            RedeemOutcome::Rotated(_) => Ok(self.begin_revived(current, Some((next, &known)))),
-            // Another tab was first, and has the next secret.
-            RedeemOutcome::Repeated(_) => Ok(self.begin_revived(current, None)),
-            RedeemOutcome::Reused(known) => {
-                const REASON: &str = "remember_secret_reused";
-                let event = Event::new(EventKind::TokenReused).with_identity(&known.login);
-                self.config.events().record(&event.with_reason(REASON));
-                let sessions = &self.config.sessions;
-                sessions
-                    .end_sessions_of(&known.user(), &series, None, REASON)
-                    .await?;
-                Err(self.not_remembered(REASON))
-            }
-            RedeemOutcome::Unknown => Err(self.not_remembered("unknown_series")),
-        }
+        self.with_remembered(judge).unwrap_or(Ok(false))
     }
 
-    /// The user of a remembered login as of now, or why it is over.
-    async fn user_now(
-        &self,
-        remember: &RememberConfig,
-        known: &RememberedLogin,
-    ) -> Result<Result<Identity, &'static str>, AuthError> {
-        let standing = &self.config.standing;
-        if let Some(reason) = standing.check(&known.login, known.began_at).await? {
-            return Ok(Err(reason));
-        }
-        let Some(user) = remember.user_now(&known.login).await? else {
-            return Ok(Err("user_gone"));
-        };
-        let kept = known.login.extra::<CredentialEpoch>();
-        Ok(match user.extra::<CredentialEpoch>() {
-            Some(current) if is_older(&known.login, *current) => Err("credentials_changed"),
-            // Nobody says whether the credentials are still those.
-            None if kept.is_some() && !standing.knows_epochs() => Err("no_credential_epoch"),
-            _ => Ok(user),
-        })
+    /// The token that was sent, if it can be one of ours.
+    pub(super) fn token(&self) -> Option<RememberToken> {
+        self.with_remembered(Remembered::token).flatten()
     }
-
-    fn begin_revived(
-        &self,
-        current: Current,
-        next: Option<(RememberToken, &RememberedLogin)>,
-    ) -> Identity {
-        let record = &current.record;
-        let identity = record.login.clone().expect("it was made with a login");
-        let id = record.id.to_string();
-        self.begin(current);
-        if let Some((next, known)) = next {
-            self.remember(next, known.ends_at);
-        }
-        let event = Event::new(EventKind::LoggedIn).with_identity(&identity);
-        let event = event.with_object_id(&id).with_reason("remembered");
-        self.config.events().record(&event);
-        identity
-    }
-
-    /// The cookie is good for nothing any more.
-    fn not_remembered(&self, reason: &'static str) -> AuthError {
-        self.forget_token();
-        AuthError::absent(reason)
-    }
-
-    /// Begins a series for a login. Its token is given to the browser by [`remember`].
-    ///
-    /// [`remember`]: Self::remember
-    pub(super) async fn begin_series(
-        &self,
-        identity: &Identity,
-        now: SystemTime,
-    ) -> Result<(RememberToken, RememberedLogin), AuthError> {
-        let Some(remember) = &self.config.remember else {
-            let error = AuthError::new(AuthErrorKind::Misconfigured, "no_remember_me");
-            return Err(error.with_source(
-                "give the layer `SessionLayerBuilder::remember_me`, or call `log_in`",
-            ));
-        };
-        let ends_at = now.checked_add(remember.lifetime).unwrap_or(now);
-        let login = RememberedLogin::new(identity.clone(), now, ends_at);
-        let token = RememberToken::generate()?;
-        let max = remember.max_per_user;
-        let series = NewSeries::new(token.series(), token.secret(), login.clone(), max);
-        if !remember.store.insert(series).await? {
-            let error = AuthError::new(AuthErrorKind::Internal, "no_free_series");
-            return Err(error.with_scheme(SCHEME));
-        }
-        Ok((token, login))
-    }
-
-    /// Ends the series that a session belongs to and the one of the cookie, with all their other
-    /// sessions; `session` itself is left to the caller.
-    pub(super) async fn end_remembered(
-        &self,
-        session: Option<&SessionRecord>,
-        reason: &'static str,
-    ) -> Result<(), AuthError> {
-        if self.config.remember.is_none() {
-            return Ok(());
-        }
-        let of_session = session.and_then(|session| session.remembered_by);
-        if let Some(series) = of_session {
-            let user = session.and_then(SessionRecord::user);
-            self.end_series(&series, user, session, reason).await?;
-        }
-        let token = self.with_remembered(|remembered| remembered.token());
-        if let Some(series) = token.map(|token| token.series())
-            && of_session != Some(series)
-        {
-            self.end_series(&series, None, session, reason).await?;
-        }
-        Ok(())
-    }
-
-    /// Ends a series first, so that no more sessions come from it, and then those that have.
-    async fn end_series(
-        &self,
-        series: &SecretDigest,
-        user: Option<UserKey>,
-        except: Option<&SessionRecord>,
-        reason: &'static str,
-    ) -> Result<(), AuthError> {
-        let Some(remember) = &self.config.remember else {
-            return Ok(());
-        };
-        let user = match user {
-            Some(user) => Some(user),
-            None => {
-                let known = remember.store.find(series).await?;
-                known.map(|known| known.user())
-            }
-        };
-        remember.store.delete(series).await?;
-        let Some(user) = user else { return Ok(()) };
-        let except = except.map(|session| session.id);
-        let sessions = &self.config.sessions;
-        sessions
-            .end_sessions_of(&user, series, except, reason)
-            .await
-    }
-}
-
-/// A session like the login that is remembered, and no fresher: it keeps when which factor was
-/// proved. The class of that authentication is not kept: it has no time by which to judge it.
-fn revived(
-    known: &RememberedLogin,
-    user: &Identity,
-    series: SecretDigest,
-    now: SystemTime,
-    limits: SessionLimits,
-) -> SessionRecord {
-    let login = &known.login;
-    let mut identity = Identity::builder(SCHEME, login.subject())
-        .scopes(user.scopes().clone())
-        .roles(user.roles());
-    if let Some(issuer) = login.issuer() {
-        identity = identity.issuer(issuer);
-    }
-    if let Some(tenant) = login.tenant() {
-        identity = identity.tenant(tenant);
-    }
-    for factor in login.factors() {
-        identity = identity.factor(*factor);
-    }
-    if let Some(time) = login.auth_time() {
-        identity = identity.auth_time(time);
-    }
-    let epoch = user.extra::<CredentialEpoch>();
-    if let Some(epoch) = epoch.or_else(|| login.extra::<CredentialEpoch>()) {
-        identity = identity.extra(*epoch);
-    }
-    if let Some(claims) = user.raw_claims() {
-        identity = identity.raw_claims(claims.clone());
-    }
-
-    let mut record = SessionRecord::unnamed(now, limits);
-    record.ends_at = record.ends_at.min(known.ends_at);
-    record.expires_at = record.expires_at.min(known.ends_at);
-    record.login = Some(identity.build());
-    record.remembered_by = Some(series);
-    record
 }

@@ -5,16 +5,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use auth_layer::{AuthError, AuthErrorKind, ClientAddress, Identity, SecretDigest};
+use auth_layer::{AuthError, ClientAddress, Identity, SecretDigest};
 use http::header::USER_AGENT;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-use super::remembered::{Remembered, TokenChange};
+use super::remembered::Remembered;
 use super::respond;
+use super::sent::{Sent, differing_cookies};
 use crate::config::Config;
-use crate::cookie::find_cookie;
 use crate::csrf::{Cause, is_unsafe};
 use crate::record::Device;
 use crate::remember::RememberToken;
@@ -44,13 +44,22 @@ struct State {
     cookie: CookieChange,
     /// Somebody wanted to end the session who must not: nothing of this request is kept.
     refuses_changes: bool,
-    remembered: Remembered,
+    /// Only if logins are remembered.
+    remembered: Option<Box<Remembered>>,
     /// Whether the user has logged out.
     logged_out: bool,
     /// Whether the response depends on a session, or may.
     used: bool,
     /// What went wrong below `Session`, whose errors hold text only.
     fault: Option<AuthError>,
+}
+
+impl State {
+    /// Has the browser forget its remember-me cookie; false if it has none.
+    fn forget_token(&mut self) -> bool {
+        let remembered = self.remembered.as_deref_mut();
+        remembered.is_some_and(Remembered::forget)
+    }
 }
 
 /// A live session.
@@ -73,42 +82,6 @@ impl Current {
             view: None,
         }
     }
-}
-
-/// What the request has of the session cookie.
-#[derive(Default)]
-pub(crate) enum Sent {
-    #[default]
-    Nothing,
-    /// One that was looked up, or cannot be ours.
-    Checked,
-    Differing,
-    Unverified(SessionSecret, SecretDigest),
-}
-
-impl Sent {
-    pub(crate) fn of(headers: &HeaderMap, name: &str) -> Self {
-        match find_cookie(headers, name.as_bytes()) {
-            Ok(None) => Self::Nothing,
-            Ok(Some(value)) => SessionSecret::parse(value).map_or(Self::Checked, |secret| {
-                let digest = secret.digest();
-                Self::Unverified(secret, digest)
-            }),
-            Err(_) => Self::Differing,
-        }
-    }
-
-    /// What was sent was dealt with.
-    fn settle(&mut self) {
-        if !matches!(self, Self::Nothing) {
-            *self = Self::Checked;
-        }
-    }
-}
-
-/// Nobody knows which of them is meant.
-pub(crate) fn differing_cookies() -> AuthError {
-    AuthError::new(AuthErrorKind::InvalidRequest, "differing_session_cookies")
 }
 
 /// What the response does to the cookie.
@@ -139,10 +112,10 @@ impl RequestSession {
                     Some(_) => Sent::of(headers, config.cookie.name()),
                     None => Sent::Nothing,
                 },
-                remembered: match &config.remember {
-                    Some(remember) => Remembered::of(headers, remember, outer.is_none()),
-                    None => Remembered::default(),
-                },
+                remembered: config.remember.as_ref().map(|remember| {
+                    let may_revive = outer.is_none();
+                    Box::new(Remembered::of(headers, remember, may_revive))
+                }),
                 ..State::default()
             }),
             config,
@@ -194,22 +167,24 @@ impl RequestSession {
         self.lock().current.clone()
     }
 
-    pub(super) fn with_remembered<T>(&self, look: impl FnOnce(&Remembered) -> T) -> T {
-        look(&self.lock().remembered)
+    /// Looks at the remember-me cookie, if logins are remembered.
+    pub(super) fn with_remembered<T>(&self, look: impl FnOnce(&Remembered) -> T) -> Option<T> {
+        self.lock().remembered.as_deref().map(look)
     }
 
     /// The browser shall keep this token until then.
     pub(super) fn remember(&self, token: RememberToken, until: SystemTime) {
         let mut state = self.lock();
-        state.remembered.set(token, until);
-        state.used = true;
+        if let Some(remembered) = &mut state.remembered {
+            remembered.set(token, until);
+            state.used = true;
+        }
     }
 
     /// The browser shall forget its token.
     pub(super) fn forget_token(&self) {
         let mut state = self.lock();
-        state.remembered.forget();
-        state.used |= matches!(state.remembered.change(), TokenChange::Remove);
+        state.used |= state.forget_token();
     }
 
     /// Looks at the live session without cloning it.
@@ -238,8 +213,7 @@ impl RequestSession {
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         let had_cookie = !matches!(state.sent, Sent::Nothing);
-        state.remembered.forget();
-        let had_token = matches!(state.remembered.change(), TokenChange::Remove);
+        let had_token = state.forget_token();
         let had_any = state.current.is_some() || had_cookie || had_token;
         state.used |= had_any;
         state.logged_out |= had_any;
@@ -331,19 +305,10 @@ impl RequestSession {
         if let Some(line) = line {
             respond::set_cookie(headers, cookie.name(), line);
         }
-        if let Some(remember) = &self.config.remember {
-            let cookie = &remember.cookie;
-            let line = match state.remembered.change() {
-                TokenChange::Keep => None,
-                TokenChange::Remove => Some(cookie.remove()),
-                TokenChange::Set(token, until) => {
-                    let left = until.duration_since(self.config.now());
-                    Some(cookie.set(token.expose(), left.unwrap_or(Duration::ZERO)))
-                }
-            };
-            if let Some(line) = line {
-                respond::set_cookie(headers, cookie.name(), line);
-            }
+        if let (Some(remember), Some(remembered)) = (&self.config.remember, &state.remembered)
+            && let Some(line) = remembered.line(&remember.cookie, || self.config.now())
+        {
+            respond::set_cookie(headers, remember.cookie.name(), line);
         }
         if let (true, Some(kinds)) = (state.logged_out, &self.config.clear_site_data) {
             headers
