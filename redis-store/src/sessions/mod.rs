@@ -114,6 +114,10 @@ impl SessionBackend for RedisSessions {
         if self.link.is_partitioned() {
             return self.create_in_cluster(session).await;
         }
+        if session.record.login.is_none() {
+            // Nobody's sessions make room for it: whoever breaks it off must not empty the cache.
+            return Ok(self.create_on_server(&session).await?.0);
+        }
         self.ending(self.create_on_server(&session)).await
     }
 

@@ -76,6 +76,18 @@ impl RedisSentinel {
         &self.master
     }
 
+    /// Waits until the replica has all that was written to the master.
+    ///
+    /// # Panics
+    ///
+    /// Panics if that does not happen.
+    pub fn replicate(&self) {
+        let written = offset(&self.master, "master_repl_offset:");
+        wait_until("the replication", || {
+            offset(&self.replica, "slave_repl_offset:") >= written
+        });
+    }
+
     /// Kills the first master and waits until the sentinel names the replica as master.
     ///
     /// # Panics
@@ -94,4 +106,12 @@ impl RedisSentinel {
     fn ask(&self, command: &str) -> String {
         protocol::ask(self.port, command).unwrap_or_default()
     }
+}
+
+fn offset(server: &RedisServer, name: &str) -> u64 {
+    let info = server.command("INFO replication");
+    let value = info.lines().find_map(|line| line.strip_prefix(name));
+    value
+        .and_then(|value| value.trim().parse().ok())
+        .unwrap_or_default()
 }
