@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use auth_layer::ScopeSet;
+use auth_layer::{MemoryRateCounters, ScopeSet};
 
 use super::*;
 use crate::password::pool::tests::{occupy, poll};
@@ -226,6 +226,34 @@ async fn bas_05_a_busy_pool_answers_before_the_store_is_asked() {
 
     drop(gate);
     assert!(waiting.await.is_ok(), "who came in time gets in");
+}
+
+#[tokio::test]
+async fn bas_05_a_busy_pool_costs_nobody_an_attempt() {
+    let user = |subject| UserRecord::new(subject).with_password_hash(hash("right"));
+    let store = Arc::new(store([("alice", user("1")), ("bob", user("2"))]));
+    let pool = HashPool::builder(PasswordHasher::fast())
+        .threads(1)
+        .queue(1)
+        .build()
+        .unwrap();
+    let limits = AttemptLimits::new("1/h/account", MemoryRateCounters::new()).unwrap();
+    let login = PasswordLogin::builder(store)
+        .hash_pool(pool.clone())
+        .attempt_limits(limits)
+        .build()
+        .unwrap();
+
+    let gate = occupy(&pool);
+    let mut waiting = Box::pin(try_login(&login, "bob", "right"));
+    assert!(poll(&mut waiting).is_pending());
+    for _ in 0..3 {
+        let error = try_login(&login, "alice", "wrong").await.unwrap_err();
+        assert_eq!(error.reason(), "hashing_busy");
+    }
+    drop(gate);
+    assert!(waiting.await.is_ok());
+    assert!(try_login(&login, "alice", "right").await.is_ok());
 }
 
 #[tokio::test]
