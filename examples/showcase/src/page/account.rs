@@ -185,3 +185,30 @@ fn moment(time: SystemTime) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stp_01_a_password_proved_long_ago_is_asked_for_before_it_can_be_changed() {
+        let identity = Identity::new("session", "user-17");
+        for (may_change_password, shown, hidden) in [
+            (true, "/account/password", "/login"),
+            (false, "/login", "/account/password"),
+        ] {
+            let account = Account {
+                identity: &identity,
+                username: "alice",
+                sessions: &[],
+                keys: &[],
+                may_change_password,
+                message: None,
+            };
+            let form = account.password().into_string();
+            assert!(form.contains(&format!("action=\"{shown}\"")), "{form}");
+            assert!(!form.contains(hidden), "{form}");
+            assert!(form.contains("value=\"alice\""), "{form}");
+        }
+    }
+}
