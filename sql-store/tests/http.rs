@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use auth_layer::{AuthError, Factor, FactorKind, Identity, RequireAuth, SecretDigest};
@@ -15,8 +17,11 @@ use session_layer::{SessionBackend as _, SessionHandle, SessionLayer, UserKey};
 use sql_store::sqlx::{self, Row as _};
 use sql_store::{SqlDatabase, SqlSessions};
 use test_servers::PostgresServer;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
-use self::support::{databases, open};
+use self::support::{databases, open, postgres};
 
 const COOKIE: &str = "__Host-session";
 
@@ -266,6 +271,76 @@ async fn ses_20_a_database_that_hangs_is_503_in_time() {
     let give_up = Instant::now() + Duration::from_secs(20);
     while status_of_me(&client).await != 200 {
         assert!(Instant::now() < give_up, "it does not recover");
+    }
+}
+
+/// Passes connections on to `upstream`, until it drops them without a word: nothing arrives any more in
+/// those that are open, and nobody is told. New ones work.
+struct Nat {
+    address: SocketAddr,
+    /// How often all that was open has been dropped.
+    drops: Arc<watch::Sender<u32>>,
+}
+
+impl Nat {
+    async fn before(upstream: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let drops = Arc::new(watch::Sender::new(0));
+        let news = Arc::clone(&drops);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let mut server = TcpStream::connect(&upstream).await.unwrap();
+                let mut dropped = news.subscribe();
+                tokio::spawn(async move {
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut client, &mut server) => {}
+                        // Both are kept, and nothing is done with them.
+                        _ = dropped.changed() => std::future::pending::<()>().await,
+                    }
+                });
+            }
+        });
+        Self { address, drops }
+    }
+
+    fn drop_all(&self) {
+        self.drops.send_modify(|drops| *drops += 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_20_connections_that_went_dead_without_a_word_are_replaced() {
+    let url = postgres().create_database();
+    let (start, rest) = url.split_once('@').unwrap();
+    let (upstream, database) = rest.split_once('/').unwrap();
+    let nat = Nat::before(upstream.to_owned()).await;
+    let url = format!("{start}@{}/{database}", nat.address);
+    let limit = Duration::from_millis(500);
+    let builder = SqlDatabase::builder(&url).max_connections(2);
+    let builder = builder.connect_timeout(limit).operation_timeout(limit);
+    let database = builder.connect().await.unwrap();
+    database.migrate().await.unwrap();
+    let client = TestClient::new(app(database.store().await.unwrap().sessions()));
+    assert_eq!(post_to(&client, "/login").await, 200);
+
+    for _ in 0..2 {
+        nat.drop_all();
+        let give_up = Instant::now() + Duration::from_secs(20);
+        loop {
+            let began = Instant::now();
+            let status = status_of_me(&client).await;
+            assert!(
+                began.elapsed() < Duration::from_secs(2),
+                "{:?}",
+                began.elapsed()
+            );
+            if status == 200 {
+                break;
+            }
+            assert_eq!(status, 503);
+            assert!(Instant::now() < give_up, "it does not recover");
+        }
     }
 }
 
