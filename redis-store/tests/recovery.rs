@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 use auth_layer::digest::{NonceCounters as _, NonceId};
 use auth_layer::{
     Charge, Identity, IssuedToken, RateCounters as _, RateKey, Revocations as _, SecretDigest,
-    SubjectRevocation, random_bytes,
+    SubjectRevocation, TakeOutcome, random_bytes,
 };
-use redis_store::{NearCache, RedisStore};
+use redis_store::{NearCache, RedisSessions, RedisStore};
 use session_layer::{
-    CreateOutcome, NewSession, RememberStore as _, SessionBackend as _, SessionData, SessionId,
-    SessionLimits, SessionLookup, SessionRecord, UserKey,
+    CreateOutcome, NewSession, RememberStore as _, SessionBackend as _, SessionCap, SessionData,
+    SessionId, SessionLimits, SessionLookup, SessionRecord, UserKey, WhenFull,
 };
 use test_servers::RedisServer;
 use tokio::time::sleep;
@@ -27,6 +27,19 @@ fn session(name: &str) -> NewSession {
         SecretDigest::from_bytes(random_bytes().expect("randomness")),
         record,
     )
+}
+
+/// Asks until the session is answered from memory.
+async fn until_near(sessions: &RedisSessions, session: &NewSession) {
+    let start = Instant::now();
+    while !matches!(sessions.find_now(&session.secret), SessionLookup::Found(_)) {
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "the cache does not come on"
+        );
+        let _ = sessions.find(&session.secret).await;
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Logs somebody in until it succeeds; how long it took.
@@ -59,19 +72,33 @@ async fn until_created(store: &RedisStore, name: &str, at_most: Duration) {
 async fn ses_20_after_a_failover_the_new_master_is_asked() {
     let mut sentinel = test_servers::RedisSentinel::start();
     let store = RedisStore::new(common::sentinel_pool(&sentinel));
+    let near = redis::sentinel::SentinelClient::build(
+        vec![sentinel.url()],
+        test_servers::RedisSentinel::MASTER_NAME.to_owned(),
+        None,
+        redis::sentinel::SentinelServerType::Master,
+    );
+    let near = NearCache::sentinel(near.expect("a URL"));
+    let near = store
+        .sessions()
+        .near_cache(near)
+        .expect("the options are fine");
     let before = session("ann");
     let _ = store
         .sessions()
         .create(before.clone())
         .await
         .expect("a master");
+    until_near(&near, &before).await;
     sentinel.replicate();
     let sentinel = tokio::task::spawn_blocking(move || {
         sentinel.fail_over();
         sentinel
     });
     let sentinel = sentinel.await.expect("a failover");
+    assert!(matches!(near.find_now(&before.secret), SessionLookup::Wait));
     until_created(&store, "ann", Duration::from_secs(3)).await;
+    until_near(&near, &before).await;
     // What the replica had is there, and scripts run on it that it has never seen.
     let found = store
         .sessions()
@@ -86,6 +113,12 @@ async fn ses_20_after_a_failover_the_new_master_is_asked() {
         .await
         .expect("a master");
     assert_eq!(ended.len(), 2);
+    // The news comes from the new master now.
+    let start = Instant::now();
+    while !matches!(near.find_now(&before.secret), SessionLookup::Wait) {
+        assert!(start.elapsed() < Duration::from_millis(200), "stale");
+        sleep(Duration::from_millis(1)).await;
+    }
     drop(sentinel);
 }
 
@@ -129,6 +162,70 @@ async fn ses_20_a_cluster_serves_again_when_its_nodes_are_back() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_06_without_memory_a_method_fails_and_changes_nothing() {
+    let server = RedisServer::start();
+    let store = RedisStore::new(common::pool(&server));
+    let (sessions, now) = (store.sessions(), SystemTime::now());
+    let (old, new) = (session("ann"), session("ann"));
+    let key = UserKey::new(None, None, "ann");
+    let _ = sessions.create(old.clone()).await.expect("create");
+    let charge = Charge::new(
+        RateKey::new("test", ["ann"]),
+        "1/h".parse().expect("a rate"),
+    );
+    let rates = store.rate_counters();
+    let _ = rates.take(&[charge], now).await.expect("take");
+    server.command("CONFIG SET maxmemory 1");
+
+    let capped = new
+        .clone()
+        .with_cap(SessionCap::new(1, WhenFull::EvictOldest));
+    let failed = [
+        sessions.create(capped.clone()).await.map(|_| ()),
+        sessions
+            .rotate(&old.secret, None, capped.clone())
+            .await
+            .map(|_| ()),
+        sessions
+            .rotate(&old.secret, None, session("bob"))
+            .await
+            .map(|_| ()),
+        sessions
+            .update(&old.secret, 1, SessionData::default())
+            .await
+            .map(|_| ()),
+        store
+            .revocations()
+            .revoke_token("issuer", "id", now + HOUR)
+            .await,
+    ];
+    for (index, failed) in failed.into_iter().enumerate() {
+        let error = failed.expect_err("there is no memory");
+        assert_eq!(
+            error.kind(),
+            auth_layer::AuthErrorKind::Unavailable,
+            "{index}"
+        );
+    }
+    let listed = sessions.list(&key).await.expect("list");
+    assert_eq!((listed.len(), listed[0].id), (1, old.record.id));
+    assert!(sessions.find(&old.secret).await.expect("find").is_some());
+    assert!(sessions.find(&new.secret).await.expect("find").is_none());
+    let outcome = rates
+        .take(&[charge], now)
+        .await
+        .expect("an empty bucket needs none");
+    assert!(
+        matches!(outcome, TakeOutcome::Refused { .. }),
+        "{outcome:?}"
+    );
+    // What ends needs no memory.
+    assert!(sessions.delete(&old.secret).await.expect("delete"));
+    server.command("CONFIG SET maxmemory 0");
+    let _ = sessions.create(new).await.expect("create");
+}
+
 /// The list in the README is enough, and these keys are all there are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_permissions_in_the_readme_suffice() {
@@ -163,12 +260,7 @@ async fn the_permissions_in_the_readme_suffice() {
         .await
         .expect("rotate");
     assert_eq!(sessions.list(&key).await.expect("list").len(), 1);
-    let deadline = Instant::now() + Duration::from_secs(3);
-    while !matches!(sessions.find_now(&new.secret), SessionLookup::Found(_)) {
-        assert!(Instant::now() < deadline, "the near cache does not come on");
-        assert!(sessions.find(&new.secret).await.expect("find").is_some());
-        sleep(Duration::from_millis(5)).await;
-    }
+    until_near(&sessions, &new).await;
     assert!(sessions.delete(&new.secret).await.expect("delete"));
     assert!(
         sessions

@@ -16,12 +16,10 @@ if index then
   over = over_cap(index, ARGV[3], now, old_id, tonumber(ARGV[8]), ARGV[9] == '1')
   if not over then return 'full' end
 end
+-- What needs memory comes first: if there is none left it fails, and nothing has ended.
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 redis.call('DEL', KEYS[1])
 if old_user then redis.call('HDEL', ARGV[10] .. old_user, old_id) end
-local ended = {}
-if index then
-  ended = end_all(index, over)
-  add(index, ARGV[5], ARGV[6], ARGV[7])
-end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return ended
+if not index then return {} end
+add(index, ARGV[5], ARGV[6], ARGV[7])
+return end_all(index, over)
