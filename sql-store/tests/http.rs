@@ -311,12 +311,12 @@ impl Nat {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ses_20_connections_that_went_dead_without_a_word_are_replaced() {
-    let url = postgres().create_database();
-    let (start, rest) = url.split_once('@').unwrap();
+    let direct = postgres().create_database();
+    let (start, rest) = direct.split_once('@').unwrap();
     let (upstream, database) = rest.split_once('/').unwrap();
     let nat = Nat::before(upstream.to_owned()).await;
     let url = format!("{start}@{}/{database}", nat.address);
-    let limit = Duration::from_millis(500);
+    let limit = Duration::from_secs(1);
     let builder = SqlDatabase::builder(&url).max_connections(2);
     let builder = builder.connect_timeout(limit).operation_timeout(limit);
     let database = builder.connect().await.unwrap();
@@ -324,14 +324,43 @@ async fn ses_20_connections_that_went_dead_without_a_word_are_replaced() {
     let client = TestClient::new(app(database.store().await.unwrap().sessions()));
     assert_eq!(post_to(&client, "/login").await, 200);
 
-    for _ in 0..2 {
-        nat.drop_all();
+    let direct = sqlx::PgPool::connect(&direct).await.unwrap();
+    for in_use in [false, true] {
+        if in_use {
+            // Both are waiting for an answer when it happens.
+            let mut holder = direct.begin().await.unwrap();
+            let lock = "LOCK TABLE auth_sessions IN ACCESS EXCLUSIVE MODE";
+            sqlx::query(lock).execute(&mut *holder).await.unwrap();
+            let waiting: Vec<_> = (0..2)
+                .map(|_| {
+                    let client = client.clone();
+                    tokio::spawn(async move { status_of_me(&client).await })
+                })
+                .collect();
+            let blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted \
+                AND relation = 'auth_sessions'::regclass";
+            while sqlx::query_scalar::<_, i64>(blocked)
+                .fetch_one(&direct)
+                .await
+                .unwrap()
+                < 2
+            {
+                assert!(!waiting[0].is_finished(), "it does not wait");
+            }
+            nat.drop_all();
+            for status in waiting {
+                assert_eq!(status.await.unwrap(), 503);
+            }
+            holder.rollback().await.unwrap();
+        } else {
+            nat.drop_all();
+        }
         let give_up = Instant::now() + Duration::from_secs(20);
         loop {
             let began = Instant::now();
             let status = status_of_me(&client).await;
             assert!(
-                began.elapsed() < Duration::from_secs(2),
+                began.elapsed() < Duration::from_secs(3),
                 "{:?}",
                 began.elapsed()
             );
