@@ -6,8 +6,9 @@ mod common;
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use auth_layer::Events;
+use auth_layer::{Events, Identity};
 use common::App;
+use session_layer::{MemoryRememberStore, RememberMe};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -41,7 +42,9 @@ async fn x_12_no_log_line_holds_a_cookie_or_data() {
         .finish();
     let secrets = {
         let _guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
-        let app = App::with(|builder| builder.events(Events::default()));
+        let users = |login: Identity| async move { Ok(Some(login)) };
+        let remember = RememberMe::new(MemoryRememberStore::new(), users);
+        let app = App::with(|builder| builder.events(Events::default()).remember_me(remember));
         let mut browser = app.browser();
         assert_eq!(browser.send("POST", "/login?alice").await.status(), 200);
         let mut secrets = vec!["personal-matter".to_owned()];
@@ -52,10 +55,22 @@ async fn x_12_no_log_line_holds_a_cookie_or_data() {
             ("POST", "/refresh?alice"),
             ("POST", "/cycle"),
             ("POST", "/login?bob"),
+            ("POST", "/login-remembered?bob"),
         ] {
             browser.send(method, path).await;
             secrets.push(browser.secret());
         }
+        // Back once, and then with the secret of before.
+        let mut thief = browser.clone();
+        thief.drop_cookie("__Host-session");
+        for seconds in [0, 60] {
+            app.clock.set(seconds);
+            browser.drop_cookie("__Host-session");
+            secrets.extend(browser.cookie("__Host-remember"));
+            browser.who().await;
+            secrets.extend(browser.cookies.iter().map(|(_, value)| value.clone()));
+        }
+        assert_eq!(thief.who().await, "nobody");
         app.backend.set_broken(true);
         browser.send("POST", "/save-now?k=personal-matter").await;
         app.backend.set_broken(false);
@@ -67,7 +82,9 @@ async fn x_12_no_log_line_holds_a_cookie_or_data() {
         secrets
     };
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("logged_in"), "{log}");
+    for event in ["logged_in", "token_reused"] {
+        assert!(log.contains(event), "{event} is not in {log}");
+    }
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} was logged");
     }

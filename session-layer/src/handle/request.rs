@@ -30,7 +30,7 @@ pub(crate) struct RequestSession {
     pub(crate) cause: Cause,
     pub(crate) is_unsafe: bool,
     user_agent: Option<HeaderValue>,
-    address: ClientAddress,
+    pub(super) address: ClientAddress,
     // Never held across an await.
     state: Mutex<State>,
 }

@@ -74,7 +74,8 @@ impl RequestSession {
             RedeemOutcome::Repeated(_) => Ok(self.begin_revived(current, None)),
             RedeemOutcome::Reused(known) => {
                 const REASON: &str = "remember_secret_reused";
-                let event = Event::new(EventKind::TokenReused).with_identity(&known.login);
+                let mut event = Event::new(EventKind::TokenReused).with_identity(&known.login);
+                event.address = self.address.ip();
                 self.config.events().record(&event.with_reason(REASON));
                 let sessions = &self.config.sessions;
                 sessions
