@@ -387,3 +387,35 @@ fn x_15_wrong_options_fail_when_built_and_are_named() {
         assert_eq!(error.option(), option);
     }
 }
+
+#[tokio::test]
+async fn ses_21_a_session_that_came_from_a_login_does_not_outlast_it() {
+    let site = Remembering::new();
+    let mut browser = site.remembered("alice").await;
+    for (before_the_end, who) in [
+        (1_200, "alice"),
+        (600, "alice"),
+        (1, "alice"),
+        (0, "nobody"),
+    ] {
+        site.app.clock.set(30 * DAY - before_the_end);
+        assert_eq!(browser.who().await, who, "{before_the_end}");
+    }
+}
+
+#[tokio::test]
+async fn ses_03_an_anonymous_session_does_not_stand_in_the_way_and_gives_nothing() {
+    let site = Remembering::new();
+    let mut browser = site.remembered("alice").await;
+    let mut planted = site.app.browser();
+    planted.send("POST", "/set?cart=1").await;
+    browser.set_cookie("__Host-session", &planted.secret());
+    assert_eq!(browser.who().await, "alice");
+    assert_ne!(browser.secret(), planted.secret());
+    assert_eq!(browser.get("/get?cart").await, "");
+    // Where there is nothing to come back to, it goes on.
+    planted.set_cookie(COOKIE, &"A".repeat(65));
+    assert_eq!(planted.who().await, "nobody");
+    assert_eq!(planted.cookie(COOKIE), None);
+    assert_eq!(planted.get("/get?cart").await, "\"1\"");
+}
