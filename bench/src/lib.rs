@@ -45,12 +45,13 @@ fn run_with(arguments: &Arguments, sections: &[NamedSection]) -> Result<(), Stri
         return Err(format!("sections: {}\n\n{USAGE}", names.join(", ")));
     }
     let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
     let mut sections: Vec<Section> = sections
         .iter()
         .filter(|(name, _)| arguments.selects(name))
-        .map(|(_, section)| section())
+        .map(|(_, section)| section(&runtime))
         .collect();
 
     if arguments.list {

@@ -1,10 +1,13 @@
 //! What must hold, and whether it does in this run.
 
 use crate::harness::Measured;
-use crate::sections::{anonymous, basic};
+use crate::sections::{anonymous, basic, sessions};
 
 /// Nanoseconds that a layer may take over one that does nothing.
 const ANONYMOUS_NS: f64 = 60.0;
+
+/// Allocations of a whole request with a session in memory.
+const SESSION_ALLOCATIONS: u64 = 24;
 
 /// Prints the verdicts on the tables. False if an allocation is too many: those are
 /// the same in every run, so this may fail a build. Times are for people to judge.
@@ -53,6 +56,16 @@ pub(crate) fn print(tables: &[(&str, Vec<Measured>)]) -> bool {
             "Basic is not slower than the fastest by hand",
             format!("{:.0} ns; {:.0} by hand", ours.ns, fastest.ns),
             ours.ns <= fastest.ns,
+        ));
+    }
+
+    if let Some(ours) = row(sessions::TITLE, sessions::ONE) {
+        let held = ours.allocations <= SESSION_ALLOCATIONS;
+        allocations_hold &= held;
+        lines.push((
+            "a request with a session makes at most 24 allocations",
+            ours.allocations.to_string(),
+            held,
         ));
     }
 

@@ -53,6 +53,17 @@ impl Contender {
         }
     }
 
+    /// The name of its row.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Serves so many requests and measures nothing.
+    pub fn serve(&mut self, runtime: &Runtime, request: &MakeRequest, count: usize) {
+        let request = self.requests.as_ref().unwrap_or(request);
+        self.service.serve(runtime, &**request, count);
+    }
+
     /// Its answer has a `Set-Cookie` that the others' have not.
     #[must_use]
     pub fn sets_cookie(mut self) -> Self {

@@ -32,6 +32,9 @@ pub struct Section {
     pub request: MakeRequest,
     /// The first is the bare router, the second the layer that does nothing.
     pub contenders: Vec<Contender>,
+    /// Whether one request makes as many allocations as another. Where it waits for a connection, or
+    /// where a session may be decoded or not, the number is the mean.
+    pub steady: bool,
 }
 
 /// What a contender took. The making of the request is left out.
@@ -153,13 +156,17 @@ impl Section {
 
     fn count_allocations(&mut self, runtime: &Runtime) -> Result<Vec<u64>, String> {
         let section = Rc::clone(&self.request);
+        let steady = self.steady;
         let count = |contender: &mut Contender, request: &MakeRequest| {
             let mut count = |requests| {
                 let before = crate::allocations::count();
                 contender.service.serve(runtime, &**request, requests);
                 crate::allocations::count() - before
             };
-            count(1); // Whatever is made on first use.
+            count(50); // Whatever is made on first use.
+            if !steady {
+                return Ok((count(100) + 50) / 100);
+            }
             let (one, many) = (count(1), count(10));
             if many == 10 * one {
                 Ok(one)

@@ -51,6 +51,7 @@ fn anonymous(title: &'static str, request: impl Fn() -> Request<Body> + 'static)
     let tuple = (ours::basic(), ours::robots(), ours::tickets());
     Section {
         title,
+        steady: true,
         request: Rc::new(request),
         contenders: vec![
             Contender::router("bare router", bare()),

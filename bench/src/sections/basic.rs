@@ -44,6 +44,7 @@ pub(super) fn section() -> Section {
     let tuple = (ours::basic(), ours::robots(), ours::tickets());
     Section {
         title: TITLE,
+        steady: true,
         request: Rc::new(|| request(Some(ERIN))),
         contenders: vec![
             Contender::router("bare router", bare()),

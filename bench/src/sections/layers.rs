@@ -21,6 +21,7 @@ pub(super) fn section() -> Section {
     let three = ServiceBuilder::new().layer(NoOp).layer(NoOp).layer(NoOp);
     Section {
         title: "Layers that do nothing",
+        steady: true,
         request: Rc::new(|| request(None)),
         contenders: vec![
             Contender::router("bare router", bare()),

@@ -8,22 +8,23 @@ pub mod sessions;
 
 use axum::body::Body;
 use axum::http::Request;
+use tokio::runtime::Runtime;
 
 use crate::harness::Section;
 
 /// The name of a section on the command line, and how it is made.
-pub type NamedSection = (&'static str, fn() -> Section);
+pub type NamedSection = (&'static str, fn(&Runtime) -> Section);
 
 /// The names on the command line, and what they measure.
 pub const SECTIONS: &[NamedSection] = &[
-    ("layers", layers::section),
-    ("anonymous", anonymous::section),
-    ("connected", anonymous::connected),
-    ("basic", basic::section),
-    ("refused-missing", refused::missing),
-    ("refused-malformed", refused::malformed),
-    ("refused-unknown", refused::unknown),
-    ("sessions", sessions::section),
+    ("layers", |_| layers::section()),
+    ("anonymous", |_| anonymous::section()),
+    ("connected", |_| anonymous::connected()),
+    ("basic", |_| basic::section()),
+    ("refused-missing", |_| refused::missing()),
+    ("refused-malformed", |_| refused::malformed()),
+    ("refused-unknown", |_| refused::unknown()),
+    ("sessions", |_| sessions::section()),
 ];
 
 /// A request with the headers that most clients send: looking a header up costs more the fuller the

@@ -56,6 +56,7 @@ fn refused(
     };
     Section {
         title,
+        steady: true,
         request: Rc::new(request),
         contenders: vec![
             Contender::router("bare router, handler refuses", bare()),

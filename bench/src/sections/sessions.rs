@@ -26,6 +26,8 @@ use crate::no_op::NoOp;
 
 /// The title of the table.
 pub const TITLE: &str = "Session in memory";
+/// The row that has to hold.
+pub(crate) const ONE: &str = "`SessionLayer`, one session";
 /// The user of the first session.
 pub const USER: &str = "user-000000";
 /// A `User-Agent` of usual length.
@@ -124,7 +126,7 @@ pub fn contenders() -> Vec<Contender> {
     vec![
         Contender::router("bare router", bare()),
         Contender::router("no-op layer", bare().layer(NoOp)),
-        in_memory("`SessionLayer`, one session", 1, false),
+        in_memory(ONE, 1, false),
         in_memory("`SessionLayer`, one of 1,000", 1_000, false),
         in_memory("`SessionLayer`, all of 1,000 in turn", 1_000, true),
         in_memory("`SessionLayer`, all of 100,000 in turn", 100_000, true),
@@ -135,6 +137,7 @@ pub(super) fn section() -> Section {
     let (_, cookie) = session(0, USER, None, SystemTime::UNIX_EPOCH);
     Section {
         title: TITLE,
+        steady: false,
         request: Rc::new(requests(vec![cookie])),
         contenders: contenders(),
     }
