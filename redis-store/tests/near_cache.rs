@@ -266,11 +266,11 @@ async fn a_client_of_another_database_keeps_the_cache_off() {
 #[tokio::test]
 async fn x_15_options_that_cannot_be_meant_are_refused() {
     let url = "redis://127.0.0.1/";
-    let client = redis::Client::open(url).expect("a URL");
+    let client = || redis::Client::open(url).expect("a URL");
     let runtime = Some(deadpool_redis::Runtime::Tokio1);
     let pool = deadpool_redis::Config::from_url(url).create_pool(runtime);
     let store = RedisStore::new(pool.expect("a URL makes a pool"));
-    let none = NearCache::new(client.clone()).capacity(0);
+    let none = NearCache::new(client()).capacity(0);
     let error = store.sessions().near_cache(none).expect_err("no room");
     assert_eq!(error.option(), "near_cache.capacity");
 
@@ -280,7 +280,7 @@ async fn x_15_options_that_cannot_be_meant_are_refused() {
         let pool = config.create_pool(runtime).expect("URLs make a pool");
         let sessions = RedisStore::new(pool).sessions();
         let error = sessions
-            .near_cache(NearCache::new(client))
+            .near_cache(NearCache::new(client()))
             .expect_err("a cluster");
         assert_eq!(error.option(), "near_cache");
     }

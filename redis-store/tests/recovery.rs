@@ -11,8 +11,8 @@ use auth_layer::{
 };
 use redis_store::{NearCache, RedisSessions, RedisStore};
 use session_layer::{
-    CreateOutcome, NewSession, RememberStore as _, SessionBackend as _, SessionCap, SessionData,
-    SessionId, SessionLimits, SessionLookup, SessionRecord, UserKey, WhenFull,
+    NewSession, RememberStore as _, SessionBackend as _, SessionCap, SessionData, SessionId,
+    SessionLimits, SessionLookup, SessionRecord, UserKey, WhenFull,
 };
 use test_servers::RedisServer;
 use tokio::time::sleep;
@@ -50,7 +50,7 @@ async fn until_created(store: &RedisStore, name: &str, at_most: Duration) {
         match store.sessions().create(session(name)).await {
             Ok(outcome) => {
                 assert!(
-                    matches!(outcome, CreateOutcome::Created { .. }),
+                    matches!(outcome, session_layer::CreateOutcome::Created { .. }),
                     "{outcome:?}"
                 );
                 return;
