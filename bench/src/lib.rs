@@ -48,6 +48,8 @@ fn run_with(arguments: &Arguments, sections: &[NamedSection]) -> Result<(), Stri
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
+    // For layers that start a task when they are made.
+    let _context = runtime.enter();
     let mut sections: Vec<Section> = sections
         .iter()
         .filter(|(name, _)| arguments.selects(name))

@@ -17,8 +17,6 @@ async fn me(session: Session<SessionNullPool>) -> impl axum::response::IntoRespo
 pub(crate) fn router(runtime: &Runtime) -> Router {
     let store = SessionStore::<SessionNullPool>::new(None, SessionConfig::default());
     let store = runtime.block_on(store).expect("a store without a database");
-    // The layer starts a task when it is made.
-    let _context = runtime.enter();
     Router::new()
         .route("/me", get(me))
         .route("/login", get(log_in))

@@ -34,6 +34,7 @@ pub(crate) fn print() {
         .enable_all()
         .build()
         .expect("a runtime");
+    let _context = runtime.enter();
     let routers: [(&str, fn(&Runtime) -> axum::Router); 3] = [
         ("tower-sessions 0.15, one key", |_| {
             tower_sessions_peer::v015::router(MemoryStore::default(), false)

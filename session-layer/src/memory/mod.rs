@@ -32,7 +32,7 @@ use crate::{
 /// with them.
 ///
 /// A logged-in session takes less than 200 bytes, and its `User-Agent` and its data what they are
-/// long. Sessions are kept as [`SessionRecord::encode`] writes them; up to a thousand that are asked
+/// long. Sessions are kept as [`SessionRecord::encode`] writes them; up to two thousand that are asked
 /// for often are kept decoded too. A login looks at the user's other sessions, of which there are few
 /// unless [`max_sessions`](crate::SessionLayerBuilder::max_sessions) allows many.
 ///

@@ -17,8 +17,8 @@ use crate::{RotateOutcome, SessionData, SessionId, SessionRecord};
 
 /// How long a shard is left alone after it was searched for expired sessions.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
-/// How many sessions of a shard are kept decoded. All shards together keep half a megabyte so.
-const HOT: usize = 16;
+/// How many sessions of a shard are kept decoded. All shards together keep a megabyte so.
+const HOT: usize = 32;
 /// One session of so many that are asked for and were not decoded is decoded for good. What is asked
 /// for often gets there soon, and what is asked for once costs the others little.
 const HEAT_EVERY: usize = 8;
