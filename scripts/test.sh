@@ -32,9 +32,12 @@ cargo test --workspace --all-features --quiet
 libraries=(apikey-layer auth-layer jwt-layer login session-layer)
 
 step "each library alone, without features and with its defaults"
-for library in "${libraries[@]}"; do
+for library in "${libraries[@]}" redis-store; do
     cargo clippy --package "$library" --no-default-features --quiet -- -D warnings
     cargo check --package "$library" --quiet
+done
+for database in sqlite postgres; do
+    cargo clippy --package sql-store --no-default-features --features "$database" --quiet -- -D warnings
 done
 
 step "no library brings a database, an HTTP client or a web framework with it"

@@ -13,10 +13,11 @@
 pub mod showcase;
 pub mod webdriver;
 
+use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -28,23 +29,50 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// The path of a program of this workspace, built if need be.
+/// The path of an example's program, built if need be.
+///
+/// All examples are built by one command, so that what they depend on is built for one set of
+/// features and not for one set each.
 pub fn build(package: &str) -> PathBuf {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", package])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    static BUILT: OnceLock<HashMap<String, PathBuf>> = OnceLock::new();
+    let built = BUILT.get_or_init(build_examples);
+    let program = built.get(package);
+    program
+        .unwrap_or_else(|| panic!("{package} has no program"))
+        .clone()
+}
+
+fn build_examples() -> HashMap<String, PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut command = Command::new(env!("CARGO"));
+    command.args([
+        "build",
+        "--quiet",
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
+    for entry in std::fs::read_dir(root.join("examples")).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().join("Cargo.toml").exists() {
+            command.arg("--package").arg(entry.file_name());
+        }
+    }
+    let output = command
+        .current_dir(root)
         .stderr(Stdio::inherit())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{package} does not build");
+    assert!(output.status.success(), "the examples do not build");
     String::from_utf8(output.stdout)
         .unwrap()
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == package)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .unwrap_or_else(|| panic!("{package} has no program"))
+        .filter_map(|message| {
+            let name = message["target"]["name"].as_str()?.to_owned();
+            let program = PathBuf::from(message["executable"].as_str()?);
+            Some((name, program))
+        })
+        .collect()
 }
 
 /// A program that listens. It is killed, and its log searched, when this is dropped.
