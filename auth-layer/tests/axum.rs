@@ -534,7 +534,7 @@ fn a_login_page_elsewhere_must_be_https() {
 }
 
 #[tokio::test]
-async fn red_02_a_malformed_uri_is_no_panic() {
+async fn red_02_red_04_a_redirect_goes_to_the_login_whatever_the_uri_and_the_referrer() {
     let redirect = LoginRedirect::to("/login").unwrap();
     let app = Router::new()
         .fallback(|| async { "secret" })
@@ -548,10 +548,13 @@ async fn red_02_a_malformed_uri_is_no_panic() {
         "http://a.example",
         "/?return_to=//evil",
     ] {
-        let req = request("GET", uri, &[("accept", "text/html")]);
+        let referrer = ("referer", "https://referrer.example/page");
+        let req = request("GET", uri, &[("accept", "text/html"), referrer]);
         let res = ask(&app, req).await;
+        assert_eq!(res.status(), 303, "{uri}");
         let location = res.headers()["location"].to_str().unwrap().to_owned();
         assert!(location.starts_with("/login"), "{uri}: {location}");
+        assert!(!location.contains("referrer"), "{uri}: {location}");
     }
 }
 

@@ -140,3 +140,32 @@ async fn stp_04_a_clock_that_is_set_back_makes_nothing_fresher_or_longer() {
     app.clock.set(200 + common::IDLE);
     assert_eq!(browser.who().await, "nobody");
 }
+
+/// A first step that was passed is data, not a login: no identity, nothing that a guard could take
+/// for one, and gone with the login that follows.
+#[tokio::test]
+async fn ses_08_after_the_first_of_two_steps_nobody_is_logged_in() {
+    let app = App::new();
+    let mut browser = app.browser();
+    browser.send("POST", "/set?password_proved_by=alice").await;
+    let pending = browser.secret();
+    assert_eq!(browser.who().await, "nobody");
+    assert_eq!(browser.get("/get?password_proved_by").await, "\"alice\"");
+    assert_eq!(
+        app.layer.sessions().list(&alice()).await.unwrap().len(),
+        0,
+        "it is in her list"
+    );
+
+    browser.log_in("alice").await;
+    assert_eq!(browser.get("/get?password_proved_by").await, "");
+    let mut other = app.browser();
+    other.set_cookie("__Host-session", &pending);
+    assert_eq!(other.get("/get?password_proved_by").await, "");
+
+    // It is no longer-lived than an idle session.
+    browser.send("POST", "/logout").await;
+    browser.send("POST", "/set?password_proved_by=alice").await;
+    app.clock.set(common::IDLE);
+    assert_eq!(browser.get("/get?password_proved_by").await, "");
+}

@@ -265,3 +265,66 @@ async fn an_identity_without_a_session_is_offered_no_sessions() {
         json!({ "subject": null })
     );
 }
+
+#[tokio::test]
+async fn red_02_red_03_neither_host_nor_referrer_gets_into_a_link() {
+    let showcase = start();
+    let forged = [
+        NAVIGATION.to_owned(),
+        "host: evil.example".to_owned(),
+        "x-forwarded-host: evil.example".to_owned(),
+        "forwarded: host=evil.example".to_owned(),
+        "referer: https://evil.example/".to_owned(),
+    ];
+    let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let with_cookie = [&forged[..], &[cookie]].concat();
+    for headers in [&forged[..], &with_cookie] {
+        for path in ["/", "/login?return_to=/me", "/.well-known/jwks.json"] {
+            let answer = showcase.get(path, headers).await;
+            assert!(!format!("{answer:?}").contains("evil"), "{answer:?}");
+        }
+    }
+    // Nobody is signed in: back to the form.
+    let answer = showcase
+        .post_form("/sessions/end-others", &forged, "")
+        .await;
+    assert_eq!(answer.status, 303);
+    assert!(!format!("{answer:?}").contains("evil"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn red_04_a_malformed_form_is_a_4xx_and_a_malformed_return_path_is_ignored() {
+    let showcase = start();
+    for form in [
+        "",
+        "return_to=/me",
+        "username=alice&return_to=%ff",
+        "username=alice&username=bob&password=x",
+        "%",
+        "username[]=alice&password=x",
+    ] {
+        let answer = submit(&showcase, "/login", NO_COOKIE, form).await;
+        assert!(answer.status.is_client_error(), "{form}: {answer:?}");
+        assert_eq!(answer.header("set-cookie"), "", "{form}");
+    }
+    for return_to in [
+        "%ff%fe",
+        "%00",
+        "%0d%0aset-cookie:a=b",
+        "/%0d%0a",
+        "%",
+        "%zz",
+    ] {
+        let form = format!(
+            "username=alice&password={}&return_to={return_to}",
+            PASSWORD.replace(' ', "+")
+        );
+        let answer = submit(&showcase, "/login", NO_COOKIE, &form).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (303, "/"),
+            "{return_to}"
+        );
+        showcase.secret(answer.cookie().split_once('=').unwrap().1);
+    }
+}
