@@ -132,6 +132,12 @@ impl IdentityBuilder {
         self
     }
 
+    /// Without what was added by [`extra`](Self::extra) of this type.
+    pub fn without_extra<T: Clone + Send + Sync + 'static>(mut self) -> Self {
+        self.inner.extras.remove::<T>();
+        self
+    }
+
     /// The finished identity.
     #[must_use]
     pub fn build(self) -> Identity {
