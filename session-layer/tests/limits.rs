@@ -1,15 +1,19 @@
 //! How long sessions live.
+#![allow(clippy::unwrap_used, reason = "for tests only, but not marked as one")]
 
 mod common;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use auth_layer::Identity;
+use auth_layer::{Identity, SecretDigest};
 use bytes::Bytes;
-use common::{ABSOLUTE, App, Backend, IDLE, set_cookies, text};
-use http::{Request, Response};
-use session_layer::{SessionLayer, SessionLimits};
+use common::{ABSOLUTE, App, Backend, IDLE, at, set_cookies, text};
+use http::{Request, Response, StatusCode};
+use session_layer::{
+    CreateOutcome, NewSession, SessionBackend as _, SessionId, SessionLayer, SessionLimits,
+    SessionRecord,
+};
 use tower::{Layer as _, ServiceExt as _, service_fn};
 
 #[tokio::test]
@@ -87,6 +91,32 @@ async fn a_shorter_limit_holds_for_older_sessions_too() {
         let req = browser.request("GET", "/");
         let res = service.clone().oneshot(req).await.unwrap();
         assert_eq!(text(&res), expected);
+    }
+}
+
+/// What a store has kept may be anything, and `Session` counts years up to 9999 only.
+#[tokio::test]
+async fn a_stored_time_in_the_far_future_breaks_nothing() {
+    let app = App::new();
+    for seconds in [1 << 38, 1 << 40, 1 << 50, i64::MAX.cast_unsigned()] {
+        let Some(far) = UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) else {
+            continue;
+        };
+        let secret = "A".repeat(43);
+        let digest = SecretDigest::of([b"session\0".as_slice(), secret.as_bytes()].concat());
+        let id = SessionId::from_bytes([1; 16]);
+        let mut record = SessionRecord::new(id, at(0), SessionLimits::STRICT);
+        (record.expires_at, record.ends_at) = (far, far);
+        let backend = Backend(Arc::clone(&app.backend));
+        let created = backend.create(NewSession::new(digest, record)).await;
+        assert!(matches!(created, Ok(CreateOutcome::Created { .. })));
+        let mut browser = app.browser();
+        browser.set_cookie("__Host-session", &secret);
+        assert_eq!(browser.get("/get?k").await, "", "{seconds}");
+        let res = browser.send("POST", "/set?k=1").await;
+        assert_eq!(res.status(), StatusCode::OK, "{seconds}");
+        assert_eq!(browser.get("/get?k").await, "\"1\"", "{seconds}");
+        assert!(backend.delete(&digest).await.unwrap());
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tower_sessions_core::session::{Id, Record};
 
+use crate::record::expiry_date;
 use crate::{SessionData, SessionRecord};
 
 /// The one key of the record's data.
@@ -47,7 +48,7 @@ pub(super) fn to_foreign(
     Ok(Record {
         id,
         data: HashMap::from([(KEY.to_owned(), stored)]),
-        expiry_date: record.expires_at.into(),
+        expiry_date: expiry_date(record.expires_at),
     })
 }
 

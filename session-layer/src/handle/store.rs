@@ -15,7 +15,7 @@ use super::merge::Changes;
 use super::request::{Current, RequestSession};
 use crate::backend::UpdateOutcome;
 use crate::csrf::cross_site;
-use crate::record::{SessionData, SessionRecord};
+use crate::record::{SessionData, SessionRecord, expiry_date};
 use crate::{SessionBackend as _, SessionId};
 
 /// How often a save starts again because other requests saved at the same time. Each time one of
@@ -69,7 +69,7 @@ impl SessionStore for RequestSession {
             .map_err(|error| self.failed(error))?;
         let record = Record {
             id: *id,
-            expiry_date: current.record.expires_at.into(),
+            expiry_date: expiry_date(current.record.expires_at),
             data: data.clone(),
         };
         self.amend(&current.digest, |known| {

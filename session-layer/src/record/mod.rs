@@ -3,6 +3,7 @@
 mod codec;
 mod data;
 mod device;
+mod expiry_date;
 mod wire;
 
 use std::fmt;
@@ -14,6 +15,7 @@ pub use self::codec::DecodeRecordError;
 pub(crate) use self::codec::{Head, millis};
 pub use self::data::SessionData;
 pub use self::device::Device;
+pub(crate) use self::expiry_date::expiry_date;
 use crate::{SessionId, SessionLimits, UserKey};
 
 /// A session as stores keep it. Cheap to clone.
