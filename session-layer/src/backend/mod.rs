@@ -56,6 +56,8 @@ use crate::{SessionData, SessionId, SessionRecord, UserKey};
 pub trait SessionBackend: Send + Sync + 'static {
     /// Stores a new session, if neither its secret nor its id is taken and its user has room.
     ///
+    /// An id counts as taken if a live session of the same user has it.
+    ///
     /// # Errors
     ///
     /// Fails if the backing store cannot be asked.

@@ -97,6 +97,8 @@ impl SessionLayer<Problem, Unindexed> {
     /// - Of two changes of data at the same time one may be lost.
     /// - A refresh and a logout at the same time may leave the refreshed session.
     /// - A login that breaks off half-way may have ended the old session only.
+    /// - Each change writes the whole record anew. While an upgrade of this crate is rolled out, a
+    ///   server of the older version drops from a record what only the newer one knows.
     ///
     /// Sessions that tower-sessions' own layer has made are not taken over.
     ///
