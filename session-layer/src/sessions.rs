@@ -94,6 +94,10 @@ impl Sessions {
     /// Ends all sessions of a user but one, forgets all remembered logins but that of this session,
     /// and says how many sessions those were.
     ///
+    /// Whoever has copied the remember-me cookie of that browser still comes back by it; after a change
+    /// of the password use [`revoke_all`](Self::revoke_all), or
+    /// [`SessionHandle::refresh`](crate::SessionHandle::refresh) before.
+    ///
     /// # Errors
     ///
     /// Fails with [`Unavailable`](auth_layer::AuthErrorKind::Unavailable) if the backend could not
@@ -148,6 +152,29 @@ impl Sessions {
             let ends = record.remembered_by == Some(*series) && Some(record.id) != except;
             if ends && self.backend.delete_by_id(user, &record.id).await? {
                 self.record_revoked(record.id, reason);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends sessions that came from a remember-me series, the ones that were not used for longest first,
+    /// until there is room for one more of `max`, or none is left.
+    pub(crate) async fn make_room(
+        &self,
+        user: &UserKey,
+        series: &SecretDigest,
+        max: u32,
+        now: SystemTime,
+    ) -> Result<(), AuthError> {
+        let mut records = self.backend.list(user).await?;
+        records.retain(|record| record.is_live(now));
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
+        let excess = (records.len() + 1).saturating_sub(max);
+        records.retain(|record| record.remembered_by == Some(*series));
+        records.sort_by_key(|record| record.last_seen_at);
+        for record in records.iter().take(excess) {
+            if self.backend.delete_by_id(user, &record.id).await? {
+                self.record_revoked(record.id, "too_many_sessions");
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ use super::{Current, SessionHandle, not_logged_in, session_failed};
 use crate::SCHEME;
 use crate::csrf::{Cause, cross_site};
 use crate::record::{SessionData, SessionRecord};
+use crate::standing::is_older;
 
 /// How often a refresh starts again because other requests changed the data at the same time.
 const MAX_ATTEMPTS: usize = 64;
@@ -165,7 +166,9 @@ impl SessionHandle {
     ///
     /// An identity without a [`CredentialEpoch`] keeps that of the session. After a change of the
     /// password, pass the new epoch, and end the others with
-    /// [`revoke_others`](Self::revoke_others).
+    /// [`revoke_others`](Self::revoke_others). With a newer epoch this browser is no longer
+    /// remembered: its remember-me series ends, with all sessions that came from it but this one, as
+    /// somebody may have copied its cookie. To go on being remembered, the user logs in again.
     ///
     /// ```
     /// # use auth_layer::{AuthError, Factor, FactorKind, SharedClock, Unauthenticated};
@@ -180,12 +183,13 @@ impl SessionHandle {
     ///
     /// # Errors
     ///
-    /// Then the session is as it was, or has ended.
+    /// Then the session is as it was, but perhaps no longer remembered, or has ended.
     /// - [`Missing`](AuthErrorKind::Missing): nobody is logged in by this session, or no longer.
     /// - [`Conflict`](AuthErrorKind::Conflict): `identity` is somebody else.
     /// - [`Forbidden`](AuthErrorKind::Forbidden): `identity` was proved by an API key, which proves
     ///   nothing about who sits before the browser.
-    /// - [`Unavailable`](AuthErrorKind::Unavailable): the backend could not be asked.
+    /// - [`Unavailable`](AuthErrorKind::Unavailable): the backend, or the store of remembered logins,
+    ///   could not be asked.
     pub async fn refresh(&self, identity: Identity) -> Result<Identity, AuthError> {
         let request = self.request();
         refuse_key(&identity)?;
@@ -200,6 +204,13 @@ impl SessionHandle {
             (None::<&CredentialEpoch>, Some(known)) => identity.to_builder().extra(*known).build(),
             _ => identity,
         };
+        let epoch = identity.extra::<CredentialEpoch>();
+        let is_newer = epoch.is_some_and(|epoch| is_older(&login, *epoch));
+        if is_newer {
+            let ended = request.end_remembered(Some(&old.record), "credentials_changed");
+            ended.await?;
+            request.forget_token();
+        }
 
         for _ in 0..MAX_ATTEMPTS {
             let now = request.config.now();
@@ -207,6 +218,9 @@ impl SessionHandle {
             record.last_seen_at = now;
             record.expires_at = request.config.limits.expires_at(now, record.ends_at);
             record.login = Some(identity.clone());
+            if is_newer {
+                record.remembered_by = None;
+            }
             let (version, id) = (old.record.version, old.record.id);
             match self.rotate(&old, Some(version), &record, Some(id)).await? {
                 Rotation::Done(mut new) => {

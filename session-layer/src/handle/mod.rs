@@ -12,6 +12,7 @@ mod save;
 mod sent;
 mod series;
 mod store;
+mod theft;
 mod unindexed;
 
 use std::fmt;
@@ -122,6 +123,10 @@ impl SessionHandle {
     }
 
     /// Ends all of the user's sessions but this one, and says how many those were.
+    ///
+    /// All remembered logins are forgotten but that of this browser, which stays remembered: whoever
+    /// has copied its remember-me cookie comes back by it. After a change of the password call
+    /// [`refresh`](Self::refresh) with the new epoch first, which ends that one too.
     ///
     /// # Errors
     ///

@@ -3,7 +3,7 @@
 use auth_layer::{AuthError, AuthErrorKind, CredentialEpoch, Identity};
 
 use super::{Current, SessionHandle};
-use crate::backend::{CreateOutcome, NewSession, RotateOutcome};
+use crate::backend::{CreateOutcome, NewSession, RotateOutcome, SessionCap};
 use crate::record::SessionRecord;
 use crate::secret::SessionSecret;
 use crate::{SCHEME, SessionBackend as _, SessionId};
@@ -20,7 +20,8 @@ pub(super) enum Rotation {
 impl SessionHandle {
     /// Stores a session like `template`, with an id and a secret of its own.
     pub(super) async fn create(&self, template: &SessionRecord) -> Result<Current, AuthError> {
-        self.request().create(template).await
+        let cap = self.request().config.cap;
+        self.request().create(template, cap).await
     }
 
     /// The same in the place of `old`; with an id that is given, or one that is drawn.
@@ -33,7 +34,8 @@ impl SessionHandle {
     ) -> Result<Rotation, AuthError> {
         let config = &self.request().config;
         for _ in 0..MAX_DRAWS {
-            let (current, new) = self.request().draw(template, id)?;
+            let cap = config.cap;
+            let (current, new) = self.request().draw(template, id, cap)?;
             match config.backend().rotate(&old.digest, version, new).await? {
                 RotateOutcome::Rotated { evicted } => {
                     self.request().record_evicted(&evicted);
@@ -50,9 +52,13 @@ impl SessionHandle {
 }
 
 impl super::RequestSession {
-    pub(super) async fn create(&self, template: &SessionRecord) -> Result<Current, AuthError> {
+    pub(super) async fn create(
+        &self,
+        template: &SessionRecord,
+        cap: Option<SessionCap>,
+    ) -> Result<Current, AuthError> {
         for _ in 0..MAX_DRAWS {
-            let (current, new) = self.draw(template, None)?;
+            let (current, new) = self.draw(template, None, cap)?;
             match self.config.backend().create(new).await? {
                 CreateOutcome::Created { evicted } => {
                     self.record_evicted(&evicted);
@@ -69,6 +75,7 @@ impl super::RequestSession {
         &self,
         template: &SessionRecord,
         id: Option<SessionId>,
+        cap: Option<SessionCap>,
     ) -> Result<(Current, NewSession), AuthError> {
         let mut record = template.clone();
         record.id = match id {
@@ -81,7 +88,7 @@ impl super::RequestSession {
         let secret = SessionSecret::generate()?;
         let digest = secret.digest();
         let mut new = NewSession::new(digest, record.clone());
-        new.cap = self.config.cap.filter(|_| record.login.is_some());
+        new.cap = cap.filter(|_| record.login.is_some());
         Ok((Current::new(secret, digest, record), new))
     }
 

@@ -2,16 +2,19 @@
 
 use std::time::SystemTime;
 
-use auth_layer::{AuthError, CredentialEpoch, Event, EventKind, Identity, SecretDigest};
+use auth_layer::{
+    AuthError, AuthErrorKind, CredentialEpoch, Event, EventKind, Identity, SecretDigest,
+};
 
-use super::{Current, RequestSession};
+use super::{Current, RequestSession, theft};
+use crate::backend::{SessionCap, WhenFull};
 use crate::csrf::{Cause, cross_site};
 use crate::record::SessionRecord;
 use crate::remember::{
     RedeemOutcome, Redemption, RememberConfig, RememberStore as _, RememberToken, RememberedLogin,
 };
 use crate::standing::is_older;
-use crate::{SCHEME, SessionLimits};
+use crate::{SCHEME, SessionLimits, UserKey};
 
 impl RequestSession {
     /// Begins a session from the remember-me cookie.
@@ -52,7 +55,9 @@ impl RequestSession {
             }
         };
         let template = revived(&known, &user, series, now, self.config.limits);
-        let current = self.create(&template).await?;
+        let current = self
+            .create_revived(&template, &known.user(), &series)
+            .await?;
         let next = token.next()?;
         let redemption = Redemption::new(
             token.secret(),
@@ -61,30 +66,54 @@ impl RequestSession {
             remember.grace,
         );
         let outcome = remember.store.redeem(&series, redemption).await;
-        if !matches!(
-            outcome,
-            Ok(RedeemOutcome::Rotated(_) | RedeemOutcome::Repeated(_))
-        ) {
-            // Nobody knows its secret; if this fails too, it goes unused until it expires.
-            drop(self.delete(&current).await);
-        }
-        match outcome? {
-            RedeemOutcome::Rotated(_) => Ok(self.begin_revived(current, Some((next, &known)))),
-            // Another tab was first, and has the next secret.
-            RedeemOutcome::Repeated(_) => Ok(self.begin_revived(current, None)),
-            RedeemOutcome::Reused(known) => {
-                const REASON: &str = "remember_secret_reused";
-                let mut event = Event::new(EventKind::TokenReused).with_identity(&known.login);
-                event.address = self.address.ip();
-                self.config.events().record(&event.with_reason(REASON));
-                let sessions = &self.config.sessions;
-                sessions
-                    .end_sessions_of(&known.user(), &series, None, REASON)
-                    .await?;
-                Err(self.not_remembered(REASON))
+        let failure = match outcome {
+            Ok(RedeemOutcome::Rotated(_)) => {
+                return Ok(self.begin_revived(current, Some((next, &known))));
             }
-            RedeemOutcome::Unknown => Err(self.not_remembered("unknown_series")),
+            // Another tab was first, and has the next secret.
+            Ok(RedeemOutcome::Repeated(_)) => return Ok(self.begin_revived(current, None)),
+            Ok(RedeemOutcome::Reused(known)) => {
+                self.end_stolen(remember, &series, next.secret(), known, &current)
+                    .await?;
+                return Err(self.not_remembered(theft::REASON));
+            }
+            Ok(RedeemOutcome::Unknown) => self.not_remembered("unknown_series"),
+            Err(error) => error,
+        };
+        // Nobody knows its secret; if this fails too, it goes unused until it expires.
+        drop(self.delete(&current).await);
+        Err(failure)
+    }
+
+    /// Stores the session of a remembered login. Where there are too many, the older sessions of its
+    /// own series make room first, so that a browser that comes back often, or in many tabs, costs no
+    /// other device its session.
+    ///
+    /// # Errors
+    ///
+    /// `Absent`, if the user has no room. The request goes on without a session, because a login or a
+    /// logout may be what makes room; and the cookie stays, because there may be room later.
+    async fn create_revived(
+        &self,
+        template: &SessionRecord,
+        user: &UserKey,
+        series: &SecretDigest,
+    ) -> Result<Current, AuthError> {
+        let Some(cap) = self.config.cap else {
+            return self.create(template, None).await;
+        };
+        let without_ending = SessionCap::new(cap.max, WhenFull::Refuse);
+        let mut created = self.create(template, Some(without_ending)).await;
+        if is_limited(&created) {
+            let (sessions, now) = (&self.config.sessions, template.last_seen_at);
+            sessions.make_room(user, series, cap.max, now).await?;
+            created = self.create(template, Some(cap)).await;
         }
+        if let (true, Err(error)) = (is_limited(&created), &created) {
+            self.config.events().record(&Event::refused(error));
+            return Err(AuthError::absent("too_many_sessions"));
+        }
+        created
     }
 
     /// The user of a remembered login as of now, or why it is over.
@@ -132,6 +161,11 @@ impl RequestSession {
         self.forget_token();
         AuthError::absent(reason)
     }
+}
+
+fn is_limited(created: &Result<Current, AuthError>) -> bool {
+    let error = created.as_ref().err();
+    error.is_some_and(|error| error.kind() == AuthErrorKind::Limited)
 }
 
 /// A session like the login that is remembered, and no fresher: it keeps when which factor was

@@ -162,7 +162,7 @@ impl RequestSession {
     ) -> std::result::Result<SessionId, AuthError> {
         let mut template = SessionRecord::unnamed(self.config.now(), self.config.limits);
         template.data = SessionData::encode(data)?;
-        let mut current = self.create(&template).await?;
+        let mut current = self.create(&template, None).await?;
         current.view = Some(Arc::new(data.clone()));
         let id = current.record.id;
         self.begin(current);

@@ -110,6 +110,10 @@ impl<I> SessionLayerBuilder<Problem, I> {
 impl<R> SessionLayerBuilder<R> {
     /// How many live sessions one user may have, and what a login does when there are so many.
     ///
+    /// A remembered login that comes back to a user with so many ends older sessions of its own browser
+    /// first, and where there are none it does what a login does; if that is to be refused, the request
+    /// goes on with nobody logged in, and the browser stays remembered.
+    ///
     /// There is a default because a client that logs in again for every request, or somebody who
     /// knows one password, would otherwise fill the store and make lists of endless length. It is
     /// far above what people use. `NonZeroU32::MAX` means no cap: then the store is not asked to

@@ -6,7 +6,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_layer::{AuthError, AuthErrorKind, ConfigError, Identity, check_duration};
+use auth_layer::{
+    AuthError, AuthErrorKind, ConfigError, CredentialEpoch, Identity, check_duration,
+};
 
 use super::{RememberStore, SharedRememberStore};
 use crate::backend::could_not_ask;
@@ -48,15 +50,23 @@ impl RememberMe {
     /// [`CredentialEpoch`](auth_layer::CredentialEpoch), what is returned must have the user's
     /// current one, unless the layer has
     /// [`credential_epochs`](crate::SessionLayerBuilder::credential_epochs); a login of an older
-    /// epoch is forgotten. An error is answered 503.
+    /// epoch is forgotten, and so is one whose user comes without. What `users` is given has no
+    /// epoch, so that handing it back does not pass for an answer. An error is answered 503.
     ///
     /// ```
-    /// use auth_layer::Identity;
+    /// # use auth_layer::AuthError;
+    /// use auth_layer::{CredentialEpoch, Identity};
     /// use session_layer::{MemoryRememberStore, MemorySessionBackend, RememberMe, SessionLayer};
     ///
+    /// # struct User { name: String, roles: Vec<String>, credential_epoch: u64 }
+    /// # async fn load_user(name: &str) -> Result<Option<User>, AuthError> { Ok(None) }
     /// let remember = RememberMe::new(MemoryRememberStore::new(), |login: Identity| async move {
-    ///     // Look the user up: is the account still there, and with which roles?
-    ///     Ok(Some(login))
+    ///     // SELECT name, roles, credential_epoch FROM users WHERE name = $1 AND NOT disabled
+    ///     let user = load_user(login.subject()).await?;
+    ///     Ok(user.map(|user| {
+    ///         let now = Identity::builder("password", user.name).roles(user.roles);
+    ///         now.extra(CredentialEpoch::new(user.credential_epoch)).build()
+    ///     }))
     /// });
     /// let layer = SessionLayer::builder(MemorySessionBackend::new())
     ///     .remember_me(remember)
@@ -167,7 +177,9 @@ pub(crate) struct RememberConfig {
 impl RememberConfig {
     /// The user of a remembered login as of now; `None` if the user may not log in any more.
     pub(crate) async fn user_now(&self, login: &Identity) -> Result<Option<Identity>, AuthError> {
-        let user = (self.users)(login.clone()).await.map_err(could_not_ask)?;
+        // Without the epoch of that login: who hands it back would say that nothing has changed.
+        let asked = login.to_builder().without_extra::<CredentialEpoch>();
+        let user = (self.users)(asked.build()).await.map_err(could_not_ask)?;
         match &user {
             Some(user) if !user.is_same_principal(login) => {
                 let error = AuthError::new(AuthErrorKind::Internal, "remembered_as_another");

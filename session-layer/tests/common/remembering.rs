@@ -7,7 +7,7 @@ use auth_layer::{AuthError, CredentialEpoch, Identity, SecretDigest};
 use http::StatusCode;
 use session_layer::{
     MemoryRememberStore, NewSeries, RedeemOutcome, Redemption, RememberMe, RememberStore,
-    RememberedLogin, UserKey,
+    RememberedLogin, SessionLayerBuilder, UserKey,
 };
 
 use super::{App, Browser, Gate, text};
@@ -38,13 +38,21 @@ impl Remembering {
     }
 
     pub fn with(options: impl FnOnce(RememberMe) -> RememberMe) -> Self {
+        Self::below(|builder| builder, options)
+    }
+
+    /// With options of the layer too.
+    pub fn below(
+        layer: impl FnOnce(SessionLayerBuilder) -> SessionLayerBuilder,
+        options: impl FnOnce(RememberMe) -> RememberMe,
+    ) -> Self {
         let (store, users) = (Arc::new(Store::default()), Arc::new(Users::default()));
         let asked = Arc::clone(&users);
         let remember = RememberMe::new(Arc::clone(&store), move |login: Identity| {
             let users = Arc::clone(&asked);
             async move { users.find(&login) }
         });
-        let app = App::with(|builder| builder.remember_me(options(remember)));
+        let app = App::with(|builder| layer(builder.remember_me(options(remember))));
         Self { app, store, users }
     }
 
@@ -85,6 +93,8 @@ impl Users {
 pub struct Store {
     pub memory: MemoryRememberStore,
     pub broken: AtomicBool,
+    /// Only new series fail.
+    pub is_full: AtomicBool,
     pub calls: AtomicU64,
     /// Where the next redemption stops, before it is done.
     pub stop: Mutex<Option<Gate>>,
@@ -103,6 +113,9 @@ impl Store {
 impl RememberStore for Store {
     async fn insert(&self, series: NewSeries) -> Result<bool, AuthError> {
         self.check()?;
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(AuthError::unavailable("full_on_purpose"));
+        }
         self.memory.insert(series).await
     }
 
