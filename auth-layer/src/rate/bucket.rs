@@ -6,6 +6,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Rate;
+use crate::MAX_LEEWAY;
 
 /// What becomes of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(super) fn take(full_at: u64, rate: Rate, now: u64) -> Taken {
     // How much of the span would be used up then.
     let used = (full_at - now).saturating_add(interval);
     if used > span {
-        // The bounded instant is kept: from here on the bucket refills by the clock as it goes now.
+        // It is the stored one, unless a clock was set back: from here on it refills by that clock.
         let outcome = Err(used - span);
         return Taken { full_at, outcome };
     }
@@ -41,16 +42,30 @@ pub(super) fn take(full_at: u64, rate: Rate, now: u64) -> Taken {
 }
 
 /// Puts a token back; never more than there is room for.
+///
+/// A full bucket stays as it is, and none becomes one that is full at `now`: for a caller whose clock
+/// is behind it would have more tokens then.
 pub(super) fn give_back(full_at: u64, rate: Rate, now: u64) -> u64 {
-    let full_at = bounded(full_at, rate, now);
-    full_at.saturating_sub(rate.interval_micros()).max(now)
+    if full_at <= now {
+        return full_at;
+    }
+    bounded(full_at, rate, now).saturating_sub(rate.interval_micros())
 }
 
-/// An instant that this bucket can have now. One that lies further ahead than an empty bucket's was
-/// set by a clock that went wrong, or under another rate: it counts as an empty bucket, so that it
-/// neither frees nor blocks anybody for longer than the period.
+/// An instant that this bucket can have now. One that lies ahead of an empty bucket's by more than
+/// clocks may differ was set by a clock that went wrong, or under another rate: it counts as an empty
+/// bucket, so that it neither frees nor blocks anybody for much longer than the period.
 pub(super) fn bounded(full_at: u64, rate: Rate, now: u64) -> u64 {
-    full_at.clamp(now, now.saturating_add(rate.span_micros()))
+    let empty = now.saturating_add(rate.span_micros());
+    if full_at > empty.saturating_add(leeway_micros()) {
+        return empty;
+    }
+    full_at.max(now)
+}
+
+/// By how much the clocks of callers may differ.
+pub(super) fn leeway_micros() -> u64 {
+    u64::try_from(MAX_LEEWAY.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -98,18 +113,29 @@ mod tests {
         let two = take(one, rate, NOW).full_at;
         assert_eq!(give_back(two, rate, NOW), one);
         assert_eq!(give_back(one, rate, NOW), NOW);
-        assert_eq!(give_back(0, rate, NOW), NOW);
+        assert_eq!(give_back(0, rate, NOW), 0);
+        assert_eq!(give_back(NOW - 1, rate, NOW), NOW - 1);
     }
 
     #[test]
-    fn a_clock_that_is_set_back_frees_nobody_and_blocks_for_a_period_at_most() {
+    fn a_clock_that_is_set_back_frees_nobody_and_blocks_for_little_more_than_a_period() {
         let rate = rate("5/5m");
         let year = 365 * 86_400 * SECOND;
-        for ahead in [1, 60 * SECOND, year] {
+        for (ahead, longer) in [
+            (1, 1),
+            (60 * SECOND, 60 * SECOND),
+            (300 * SECOND, 300 * SECOND),
+            (300 * SECOND + 1, 0),
+            (year, 0),
+        ] {
             let empty = (0..5).fold(0, |full_at, _| take(full_at, rate, NOW + ahead).full_at);
             let refused = take(empty, rate, NOW);
-            assert!(refused.outcome.is_err(), "{ahead}");
-            let later = take(refused.full_at, rate, NOW + 300 * SECOND);
+            assert_eq!(refused.outcome, Err(60 * SECOND + longer), "{ahead}");
+            // Whoever's clock is not behind is not given anything by that.
+            if longer > 0 {
+                assert_eq!(refused.full_at, empty, "{ahead}");
+            }
+            let later = take(refused.full_at, rate, NOW + 300 * SECOND + longer);
             assert_eq!(later.outcome, Ok(4), "{ahead}");
         }
         // Nor does the end of time overflow.
@@ -145,6 +171,26 @@ mod tests {
                 let most = u64::from(count) + (now - NOW) / rate.interval_micros();
                 prop_assert!(allowed <= most, "{} of {}", allowed, most);
             }
+        }
+
+        /// In whichever order clocks that differ come, all of them together get no more than one that
+        /// goes from the earliest to the latest.
+        #[test]
+        fn clocks_that_differ_take_no_more_than_their_difference_allows(
+            count in 1_u32..50,
+            period in 1_u64..1000,
+            clocks in proptest::collection::vec(0..=300 * SECOND, 1..300),
+        ) {
+            let rate = Rate::new(count, std::time::Duration::from_secs(period)).unwrap();
+            let (mut full_at, mut allowed) = (0, 0);
+            for ahead in &clocks {
+                let taken = take(full_at, rate, NOW + ahead);
+                full_at = taken.full_at;
+                allowed += u64::from(taken.outcome.is_ok());
+            }
+            let apart = clocks.iter().max().unwrap() - clocks.iter().min().unwrap();
+            let most = u64::from(count) + apart / rate.interval_micros();
+            prop_assert!(allowed <= most, "{} of {}", allowed, most);
         }
 
         #[test]

@@ -24,11 +24,18 @@ use crate::AuthError;
 /// - **Asking an empty bucket does not extend it**: however often it is asked, it has a token again
 ///   after the time that was first answered.
 /// - **`peek` takes nothing** and answers what `take` would.
-/// - **`give_back` returns one token** to each bucket, and never makes it more than full.
-/// - **Time comes from the caller.** An instant more than `count` intervals ahead of `now`, left by
-///   a clock that was set back, counts as exactly that far ahead, and is stored so by the next
-///   `take`: nobody gets in for it, and nobody waits longer than a period.
-/// - **What is not full is remembered.** A store that has run out of room forgets buckets that are
+/// - **`give_back` returns one token** to each bucket, and never makes it more than full: it moves the
+///   instant back by one interval if that lies ahead of `now`, and does nothing otherwise.
+/// - **Time comes from the caller**, and the clocks of callers may differ by up to
+///   [`MAX_LEEWAY`](crate::MAX_LEEWAY). Of all `take`s whose `now`s lie within a stretch of time, in
+///   whichever order they come, no more are allowed than `count`, and one for each whole interval of
+///   the stretch, and one for each token that was given back. So nothing but an allowed `take` and
+///   `give_back` moves the instant; with one exception:
+/// - **A clock may be set back.** An instant that lies ahead of `now` by more than `count` intervals
+///   and `MAX_LEEWAY` counts as `count` intervals ahead, and is stored so by the next `take`: nobody
+///   gets in for it, and nobody waits longer than a period and `MAX_LEEWAY`.
+/// - **What is not full is remembered**, and what is, for `MAX_LEEWAY` more: another's clock may say
+///   that it is not. A store that has run out of room forgets buckets that are
 ///   nearest to being full, and never an empty one: if it has only those, it fails.
 /// - **Dropped half-way**, a `take` may have taken from some of its buckets.
 /// - **An error means "could not count"** and is never read as "allowed" by itself.

@@ -6,13 +6,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::bucket::{self, bounded, give_back, micros, take};
+use super::bucket::{self, bounded, give_back, leeway_micros, micros, take};
 use super::{Charge, Rate, RateCounters, RateKey, TakeOutcome};
 use crate::{AuthError, ConfigError};
 
 /// [`RateCounters`] in the memory of this process, bounded.
 ///
-/// Only buckets that are not full take room, about 70 bytes each. When there is no room for another,
+/// Only buckets that are not full, or have not been for longer than [`MAX_LEEWAY`](crate::MAX_LEEWAY), take
+/// room, about 70 bytes each. When there is no room for another,
 /// an eighth of them is forgotten, those of which the smallest part is used, and never one that is
 /// empty: so a flood of made-up names frees nobody who is locked out. If every bucket is empty, what
 /// has no bucket yet is refused, as if it could not be counted.
@@ -144,7 +145,8 @@ impl Shard {
     ) -> Result<Result<u32, u64>, AuthError> {
         // A clock that was set back makes a sweep due too.
         if now.abs_diff(self.swept_at) >= SWEEP_EVERY {
-            self.sweep(now);
+            // Those who ask may have read a clock that was not corrected yet.
+            self.sweep(now, leeway_micros());
         }
         let rate = charge.rate();
         if let Some(bucket) = self.buckets.get_mut(charge.key()) {
@@ -173,18 +175,15 @@ impl Shard {
     fn give_back(&mut self, charge: &Charge, now: u64) {
         if let Entry::Occupied(mut entry) = self.buckets.entry(*charge.key()) {
             let full_at = give_back(entry.get().full_at, charge.rate(), now);
-            if full_at <= now {
-                entry.remove();
-            } else {
-                entry.get_mut().full_at = full_at;
-            }
+            entry.get_mut().full_at = full_at;
         }
     }
 
-    /// Forgets the buckets that are full.
-    fn sweep(&mut self, now: u64) {
+    /// Forgets the buckets that have been full for longer than `since`.
+    fn sweep(&mut self, now: u64, since: u64) {
         self.swept_at = now;
-        self.buckets.retain(|_, bucket| bucket.full_at > now);
+        let kept = |bucket: &Bucket| bucket.full_at.saturating_add(since) > now;
+        self.buckets.retain(|_, bucket| kept(bucket));
         if self.buckets.capacity() > 4 * self.buckets.len().max(16) {
             self.buckets.shrink_to_fit();
         }
@@ -194,7 +193,7 @@ impl Shard {
     /// that a flood does not have every bucket looked at each time.
     fn make_room(&mut self, now: u64) -> Result<(), AuthError> {
         let before = self.buckets.len();
-        self.sweep(now);
+        self.sweep(now, 0);
         if self.buckets.len() < before {
             return Ok(());
         }
@@ -342,14 +341,25 @@ mod tests {
         }
         assert_eq!(counters.len(), 10_000);
         for n in 0..500 {
-            assert!(allows(&counters, charge(&format!("later {n}"), "10/m"), at(61)).await);
+            assert!(allows(&counters, charge(&format!("later {n}"), "10/m"), at(361)).await);
         }
         assert_eq!(counters.len(), 500);
-        // And what was given back at once.
+        // And what was given back. Not before every clock calls it full.
         let given = charge("given", "10/m");
-        assert!(allows(&counters, given, at(61)).await);
-        counters.give_back(&[given], at(61)).await.unwrap();
+        assert!(allows(&counters, given, at(361)).await);
+        counters.give_back(&[given], at(361)).await.unwrap();
+        assert_eq!(counters.len(), 501);
+        for n in 0..500 {
+            assert!(allows(&counters, charge(&format!("last {n}"), "10/m"), at(722)).await);
+        }
         assert_eq!(counters.len(), 500);
+        // When there is no room, at once.
+        let counters = MemoryRateCounters::with_capacity(100).unwrap();
+        for n in 0..100 {
+            assert!(allows(&counters, charge(&n.to_string(), "10/m"), at(0)).await);
+        }
+        assert!(allows(&counters, charge("later", "10/m"), at(7)).await);
+        assert_eq!(counters.len(), 1);
         assert!(MemoryRateCounters::with_capacity(0).is_err());
     }
 }

@@ -4,23 +4,27 @@
 -- Returns 0 and how many tokens remain where there are fewest, or the place of an empty bucket and in
 -- how long it has a token.
 local verb, now = ARGV[1], tonumber(ARGV[2])
+-- By how much the clocks of callers may differ: auth_layer::MAX_LEEWAY.
+local leeway = 300 * 1000000
 local function keep(key, full_at)
-  -- A minute more, for callers whose clocks stand still a little.
-  local ttl = math.ceil((full_at - now) / 1000) + 60000
+  -- Long enough that it is there until all callers call it full.
+  local ttl = math.ceil((math.max(full_at - now, 0) + leeway) / 1000)
   redis.call('SET', key, string.format('%.0f', full_at), 'PX', string.format('%.0f', ttl))
 end
 local fewest = -1
 for i, key in ipairs(KEYS) do
   local interval, span = tonumber(ARGV[2 * i + 1]), tonumber(ARGV[2 * i + 2])
   local stored = tonumber(redis.call('GET', key) or '0')
-  -- Further ahead than an empty bucket's it cannot be: a clock has been set back.
-  local full_at = math.min(math.max(stored, now), now + span)
+  local full_at = math.max(stored, now)
+  -- Further ahead than an empty bucket's, by another caller's clock, it cannot be: a clock was set back.
+  if stored > now + span + leeway then full_at = now + span end
   if verb == 'give' then
-    full_at = math.max(full_at - interval, now)
-    if full_at == now then redis.call('DEL', key) else keep(key, full_at) end
+    -- Not the time of this caller instead: for others, whose clocks are behind, it may not be full.
+    if stored > now then keep(key, full_at - interval) end
   else
     local used = full_at - now + interval
     if used > span then
+      -- As it is, so that no caller's clock gives others a token.
       if verb == 'take' and full_at ~= stored then keep(key, full_at) end
       return { i, string.format('%.0f', used - span) }
     end

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use auth_layer::{Charge, Rate, RateCounters, RateKey, TakeOutcome};
+use auth_layer::{Charge, MAX_LEEWAY, Rate, RateCounters, RateKey, TakeOutcome};
 
 use super::race::{drop_after, need_threads, race};
 use super::{HOUR, SECOND, answer, check, random, this_second};
 
 const ATOMIC: &str = "Of any number of parallel `take`s from a bucket that holds five, on any number of nodes, exactly five are allowed";
+const CLOCKS: &str =
+    "no more are allowed than `count`, and one for each whole interval of the stretch";
 const DROPPED: &str = "Dropped half-way, a `take` may have taken from some of its buckets";
 const GIVE_BACK: &str = "returns one token to each bucket, and never makes it more than full";
 const INSTANT: &str = "A bucket is one instant";
@@ -16,14 +18,15 @@ const LOCKED: &str = "Asking an empty bucket does not extend it";
 const ORDER: &str =
     "in the order of the charges and stops at the first that is empty. What was taken before it";
 const PEEK: &str = "`peek` takes nothing and answers what `take` would";
-const TIME: &str = "nobody gets in for it, and nobody waits longer than a period";
+const TIME: &str = "nobody gets in for it, and nobody waits longer than a period and `MAX_LEEWAY`";
 
 /// Checks [`RateCounters`] against their contract.
 ///
 /// What is checked: how a bucket is emptied and refills, to the microsecond, and that asking an
 /// empty one changes nothing; in which order charges are taken; what is given back; that of a hundred
 /// parallel takes from a bucket of five exactly five are allowed, also while others give back, and
-/// also when some are dropped half-way; and what a clock does that is set back.
+/// also when some are dropped half-way; that clocks which differ get no more together than one that goes
+/// from the earlier to the later; and what a clock does that is set back.
 ///
 /// Time is in the arguments alone and lies within an hour of the system's, so that stores may expire
 /// their entries by their own clock, some time after a bucket is full.
@@ -51,6 +54,8 @@ pub async fn rate_counters<C: RateCounters>(make: impl AsyncFn() -> C) {
     trial.peeking_takes_nothing().await;
     trial.what_is_given_back_is_one_token().await;
     trial.a_clock_may_be_set_back().await;
+    trial.two_clocks_take_no_more_than_they_differ().await;
+    trial.two_clocks_give_back_what_was_taken().await;
     for _ in 0..10 {
         trial.parallel_takes_are_counted_exactly().await;
         trial.parallel_gifts_are_counted_exactly().await;
@@ -262,15 +267,77 @@ impl<C: RateCounters> Trial<C> {
             let five = bucket("5/5m");
             self.empty(five, self.now + back).await;
             let found = answer(self.counters.take(&[five], self.now).await);
-            let longest = 300 * SECOND;
+            let longest = 300 * SECOND
+                + if back <= MAX_LEEWAY {
+                    back
+                } else {
+                    Duration::ZERO
+                };
             check!(
                 TIME,
                 matches!(found, TakeOutcome::Refused { retry_after, .. } if retry_after <= longest),
                 "{found:?} when the clock went back by {back:?}"
             );
-            // A period later it is full.
+            // Then it is full.
             let later = self.now + longest;
             self.expect(&[five], later, allowed(4), TIME).await;
+        }
+    }
+
+    async fn two_clocks_take_no_more_than_they_differ(&self) {
+        for (text, apart) in [
+            ("10/m", 7 * SECOND),
+            ("5/5m", 65 * SECOND),
+            ("5/m", MAX_LEEWAY),
+            ("3/h", MAX_LEEWAY),
+        ] {
+            let charge = bucket(text);
+            let clocks = [self.now + apart, self.now];
+            let mut allowed = 0;
+            for take in 0..200 {
+                let found = self.counters.take(&[charge], clocks[take % 2]).await;
+                if let TakeOutcome::Allowed { .. } = answer(found) {
+                    allowed += 1;
+                }
+            }
+            let (count, interval) = (charge.rate().count(), charge.rate().interval());
+            let most = u128::from(count) + apart.as_micros() / interval.as_micros();
+            check!(
+                CLOCKS,
+                allowed <= most,
+                "{allowed} of {text}, by clocks that differ by {apart:?}"
+            );
+            // Once the earlier clock has come as far, the bucket fills as ever.
+            let later = self.now + apart + charge.rate().period();
+            self.expect(&[charge], later, self::allowed(count - 1), CLOCKS)
+                .await;
+        }
+    }
+
+    async fn two_clocks_give_back_what_was_taken(&self) {
+        for (text, apart) in [("5/5m", 65 * SECOND), ("5/m", MAX_LEEWAY)] {
+            let (early, late) = (self.now, self.now + apart);
+            // Returned by the earlier clock.
+            let charge = bucket(text);
+            let interval = charge.rate().interval();
+            self.empty(charge, late).await;
+            self.give_back(&[charge], early).await;
+            self.expect(&[charge], late, allowed(0), GIVE_BACK).await;
+            self.expect(&[charge], late, refused(0, interval), GIVE_BACK)
+                .await;
+            // Taken and returned by the later one.
+            let charge = bucket(text);
+            self.empty(charge, early).await;
+            let found = answer(self.counters.take(&[charge], late).await);
+            if let TakeOutcome::Allowed { .. } = found {
+                self.give_back(&[charge], late).await;
+            }
+            let found = answer(self.counters.take(&[charge], early).await);
+            check!(
+                GIVE_BACK,
+                matches!(found, TakeOutcome::Refused { .. }),
+                "{found:?} by the earlier clock, after the later one took a token and gave it back"
+            );
         }
     }
 

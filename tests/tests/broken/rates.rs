@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use auth_layer::{AuthError, Charge, RateCounters, RateKey, TakeOutcome};
+use auth_layer::{AuthError, Charge, MAX_LEEWAY, RateCounters, RateKey, TakeOutcome};
 use auth_test::contract;
 
 use super::{assert_found, between_two_steps, verdict};
@@ -13,7 +13,9 @@ use super::{assert_found, between_two_steps, verdict};
 enum Miscount {
     ExtendsWhenEmpty,
     FixedWindow,
+    FillsByItsOwnClock,
     ForgetsAtSetBackClock,
+    ForgetsWhatIsGivenBack,
     GetThenSet,
     GivesAboveFull,
     GivesEverythingBack,
@@ -22,6 +24,7 @@ enum Miscount {
     None,
     PeekTakes,
     PutsBackOnRefusal,
+    StoresWhatItAnswers,
     TrustsLateInstants,
 }
 
@@ -64,15 +67,20 @@ impl Counters {
 
     fn bounded(&self, full_at: u64, charge: &Charge, now: u64) -> u64 {
         let span = interval(charge) * u64::from(charge.rate().count());
-        if full_at > now + span {
+        if full_at > now + span && self.has(Miscount::StoresWhatItAnswers) {
+            return now + span;
+        }
+        let leeway = u64::try_from(MAX_LEEWAY.as_micros()).unwrap();
+        if full_at > now + span + leeway {
             if self.has(Miscount::TrustsLateInstants) {
                 return full_at;
             }
             if self.has(Miscount::ForgetsAtSetBackClock) {
                 return now;
             }
+            return now + span;
         }
-        full_at.clamp(now, now + span)
+        full_at.max(now)
     }
 
     /// The instant after taking one, and what remains.
@@ -184,17 +192,26 @@ impl RateCounters for Counters {
         for charge in charges {
             let mut buckets = self.buckets.lock().unwrap();
             let full_at = buckets.get(charge.key()).copied().unwrap_or(0);
-            let full_at = self.bounded(full_at, charge, now);
-            let given = if self.has(Miscount::GivesEverythingBack) {
-                now
-            } else {
-                if self.has(Miscount::GivesAboveFull) && full_at == now {
+            if full_at <= now {
+                if self.has(Miscount::GivesAboveFull) {
                     let mut above_full = self.above_full.lock().unwrap();
                     *above_full.entry(*charge.key()).or_default() += 1;
                 }
-                (full_at - interval(charge)).max(now)
-            };
-            buckets.insert(*charge.key(), given);
+                continue;
+            }
+            let mut full_at = self.bounded(full_at, charge, now);
+            if self.has(Miscount::FillsByItsOwnClock) {
+                full_at = full_at.min(now + interval(charge) * u64::from(charge.rate().count()));
+            }
+            let mut given = full_at - interval(charge);
+            if self.has(Miscount::GivesEverythingBack) {
+                given = now;
+            }
+            if given <= now && self.has(Miscount::ForgetsWhatIsGivenBack) {
+                buckets.remove(charge.key());
+            } else {
+                buckets.insert(*charge.key(), given);
+            }
         }
         Ok(())
     }
@@ -220,6 +237,9 @@ fn bas_03_rate_counters_that_count_wrongly_are_found() {
         (Miscount::PeekTakes, "`peek` takes nothing"),
         (Miscount::GivesEverythingBack, "returns one token"),
         (Miscount::ForgetsAtSetBackClock, "nobody gets in for it"),
+        (Miscount::FillsByItsOwnClock, "returns one token"),
+        (Miscount::ForgetsWhatIsGivenBack, "returns one token"),
+        (Miscount::StoresWhatItAnswers, "no more are allowed"),
         (Miscount::TrustsLateInstants, "nobody waits longer"),
     ] {
         let suite = contract::rate_counters(async || Counters::new(fault));
