@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use auth_layer::{Identity, SecretDigest, random_bytes};
@@ -12,6 +14,7 @@ use session_layer::{
     SessionRecord, Touch,
 };
 use test_servers::RedisServer;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 /// How soon news must have come.
@@ -22,8 +25,12 @@ const BOUND: Duration = Duration::from_millis(1_100);
 const AGAIN: Duration = Duration::from_secs(3);
 
 fn node(server: &RedisServer) -> RedisSessions {
-    let client = redis::Client::open(server.url()).expect("a URL");
-    let store = RedisStore::new(common::pool(server));
+    node_at(&server.url())
+}
+
+fn node_at(url: &str) -> RedisSessions {
+    let client = redis::Client::open(url).expect("a URL");
+    let store = RedisStore::new(common::pool_at(url));
     let near = store.sessions().near_cache(NearCache::new(client));
     near.expect("the options are fine")
 }
@@ -241,6 +248,64 @@ async fn ses_20_a_server_that_died_answers_nothing_stale() {
         .await
         .expect("Redis is there");
     assert!(found.is_none());
+}
+
+/// An address behind which there is one server or another, as a name or a proxy is.
+async fn address_of(target: Arc<AtomicU16>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let to = ("127.0.0.1", target.load(Ordering::Relaxed));
+            tokio::spawn(async move {
+                if let Ok(mut server) = TcpStream::connect(to).await {
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                }
+            });
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_20_what_the_former_server_says_is_not_believed() {
+    let (former, now) = (RedisServer::start(), RedisServer::start());
+    let target = Arc::new(AtomicU16::new(former.port()));
+    let port = address_of(Arc::clone(&target)).await;
+    let sessions = node_at(&format!("redis://127.0.0.1:{port}/"));
+    let session = created(&sessions).await;
+    until_near(&sessions, &session).await;
+
+    // The address leads to another server now. The connection that brings the news lives on, to the
+    // one that was cut off; the one that the stores write over breaks.
+    target.store(now.port(), Ordering::Relaxed);
+    for client in former.command("CLIENT LIST").lines() {
+        let mut words = client.split_whitespace();
+        let is_ours = words.clone().any(|word| word == "cmd=client|list");
+        let tracks = words.clone().any(|word| word == "flags=t");
+        if let Some(id) = words.find_map(|word| word.strip_prefix("id="))
+            && !is_ours
+            && !tracks
+        {
+            former.command(&format!("CLIENT KILL ID {id}"));
+        }
+    }
+    let deadline = Instant::now() + AGAIN;
+    while sessions.delete(&session.secret).await.is_err() {
+        assert!(Instant::now() < deadline, "no connection");
+        sleep(Duration::from_millis(5)).await;
+    }
+    // The former one still has it, and would say so.
+    assert_eq!(former.command("DBSIZE"), ":2\r\n");
+    assert!(!is_near(&sessions, &session), "a session that has ended");
+    let found = sessions.find(&session.secret).await;
+    assert!(found.expect("Redis is there").is_none());
+    // And it comes on again, with the server that is there now.
+    let new = created(&sessions).await;
+    until_near(&sessions, &new).await;
+    assert!(!is_near(&sessions, &session));
+    now.command("FLUSHALL");
+    until_not_near(&sessions, &new, SOON).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! The connection to Redis: taken from the pool once, shared, and replaced when it breaks.
 
 mod connection;
+mod epoch;
 mod pool;
 mod reconnect;
 
@@ -14,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::connection::Connection;
+pub(crate) use self::epoch::Epoch;
 pub use self::pool::RedisPool;
 use crate::error::{could_not_ask, down, ends_connection, is_unknown_script, timed_out};
 use crate::script::Script;
@@ -26,6 +28,7 @@ struct Inner {
     pool: RedisPool,
     timeout: Duration,
     state: watch::Sender<State>,
+    epoch: Epoch,
 }
 
 /// What is known about the connection.
@@ -50,7 +53,13 @@ impl Link {
             pool,
             timeout,
             state: watch::Sender::new(State::Idle),
+            epoch: Epoch::default(),
         }))
+    }
+
+    /// Changes before anything is sent over another connection.
+    pub(crate) fn epoch(&self) -> &Epoch {
+        &self.0.epoch
     }
 
     pub(crate) fn is_partitioned(&self) -> bool {
@@ -146,6 +155,8 @@ impl Link {
         let begin = self.0.state.send_if_modified(|state| {
             let begin = !otherwise(state);
             if begin {
+                // Before the state: whoever sees that it has changed sees this.
+                self.0.epoch.end();
                 *state = State::Connecting;
             }
             begin

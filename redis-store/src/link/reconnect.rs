@@ -73,6 +73,7 @@ impl Inner {
 
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         tracing::debug!("connected to Redis");
+        self.epoch.end();
         self.state.send_replace(State::Up { connection, number });
     }
 

@@ -8,7 +8,12 @@ use test_servers::RedisServer;
 
 /// A pool for one server.
 pub(crate) fn pool(server: &RedisServer) -> deadpool_redis::Pool {
-    deadpool_redis::Config::from_url(server.url())
+    pool_at(&server.url())
+}
+
+/// A pool for whichever server is at this address.
+pub(crate) fn pool_at(url: &str) -> deadpool_redis::Pool {
+    deadpool_redis::Config::from_url(url)
         .create_pool(Some(Runtime::Tokio1))
         .expect("a URL makes a pool")
 }

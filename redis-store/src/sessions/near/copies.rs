@@ -10,6 +10,7 @@ use auth_layer::SecretDigest;
 use redis::{PushInfo, PushKind, Value};
 use session_layer::SessionRecord;
 
+use crate::link::Epoch;
 use crate::sessions::digest_from_text;
 
 /// Into how many parts the copies are divided, each with a lock of its own.
@@ -18,13 +19,17 @@ const SHARDS: usize = 64;
 /// Copies of sessions, as they were read over one connection.
 ///
 /// A copy is used only until the lease ends, which that connection extends by answering, and only if
-/// it was read over the connection that is there now.
+/// it was read over the connection that is there now; and only while the stores write over the
+/// connection of which it was found that it leads to the same server.
 pub(in crate::sessions) struct Copies {
     shards: Box<[Mutex<Shard>]>,
     capacity: usize,
     origin: Instant,
     /// Nanoseconds after `origin`; 0 while there is no connection.
     lease: AtomicU64,
+    /// The epoch of the link in which the servers were compared.
+    compared: AtomicU64,
+    epoch: Epoch,
     /// The connection that is there now; guards the lease.
     connection: Mutex<Option<u64>>,
     /// What the keys of sessions begin with.
@@ -65,12 +70,14 @@ pub(super) struct Reading {
 }
 
 impl Copies {
-    pub(super) fn new(capacity: usize, sessions: &str) -> Self {
+    pub(super) fn new(capacity: usize, sessions: &str, epoch: Epoch) -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             capacity: capacity.div_ceil(SHARDS),
             origin: Instant::now(),
             lease: AtomicU64::new(0),
+            compared: AtomicU64::new(0),
+            epoch,
             connection: Mutex::default(),
             sessions: sessions.into(),
         }
@@ -89,7 +96,9 @@ impl Copies {
 
     fn is_leased(&self) -> bool {
         let lease = self.lease.load(Ordering::Acquire);
-        lease != 0 && self.origin.elapsed() < Duration::from_nanos(lease)
+        lease != 0
+            && self.compared.load(Ordering::Acquire) == self.epoch.now()
+            && self.origin.elapsed() < Duration::from_nanos(lease)
     }
 
     pub(super) fn get(&self, secret: &SecretDigest) -> Option<SessionRecord> {
@@ -143,11 +152,13 @@ impl Copies {
         }
     }
 
-    /// A connection is there and brings news from now on; copies may be used until `lease`.
-    pub(super) fn turn_on(&self, connection: u64, lease: Instant) {
+    /// A connection is there and brings news from now on, of the server that the link has in `epoch`;
+    /// copies may be used until `lease`.
+    pub(super) fn turn_on(&self, connection: u64, epoch: u64, lease: Instant) {
         let mut now = self.connection();
         self.forget_all();
         *now = Some(connection);
+        self.compared.store(epoch, Ordering::Release);
         self.set_lease(lease);
     }
 
@@ -278,8 +289,8 @@ mod tests {
     const SESSIONS: &str = "auth:session:";
 
     fn on(capacity: usize) -> Arc<Copies> {
-        let copies = Copies::new(capacity, SESSIONS);
-        copies.turn_on(1, Instant::now() + Duration::from_secs(3600));
+        let copies = Copies::new(capacity, SESSIONS, Epoch::default());
+        copies.turn_on(1, 0, Instant::now() + Duration::from_secs(3600));
         Arc::new(copies)
     }
 
@@ -363,7 +374,7 @@ mod tests {
         assert!(!copies.extend(1, Instant::now() + Duration::from_secs(3600)));
         assert!(copies.get(&secret(7)).is_none());
         // Nor is what was read before there when another connection is.
-        copies.turn_on(2, Instant::now() + Duration::from_secs(3600));
+        copies.turn_on(2, 0, Instant::now() + Duration::from_secs(3600));
         copies.keep(reading, &record());
         assert!(copies.get(&secret(7)).is_none());
         // The end of an earlier one is no longer of interest.
@@ -379,6 +390,26 @@ mod tests {
         assert!(copies.extend(1, Instant::now()));
         assert!(copies.get(&secret(7)).is_none());
         assert!(copies.begin_to_read(&secret(7)).is_none());
+    }
+
+    #[test]
+    fn ses_20_what_was_read_from_another_server_than_is_written_to_answers_nothing() {
+        let copies = on(100);
+        read(&copies, 7);
+        assert!(copies.get(&secret(7)).is_some());
+        copies.epoch.end();
+        assert!(copies.get(&secret(7)).is_none());
+        assert!(copies.begin_to_read(&secret(7)).is_none());
+        // Answers on the connection that brings the news do not help.
+        assert!(copies.extend(1, Instant::now() + Duration::from_secs(3600)));
+        assert!(copies.get(&secret(7)).is_none());
+        // Nor does a connection that was compared before.
+        copies.turn_on(2, 0, Instant::now() + Duration::from_secs(3600));
+        read(&copies, 7);
+        assert!(copies.get(&secret(7)).is_none());
+        copies.turn_on(3, 1, Instant::now() + Duration::from_secs(3600));
+        read(&copies, 7);
+        assert!(copies.get(&secret(7)).is_some());
     }
 
     #[test]

@@ -25,7 +25,8 @@ use crate::link::Link;
 ///   not answer, nothing is answered from memory any more until it is back, and everything that was kept is
 ///   dropped. **No answer is ever older than one second.**
 /// - It needs a [`redis::Client`] of its own, for the same server and database as the pool. That it is the
-///   same is checked each time it connects, with a key that is written through the pool.
+///   same is checked each time it or the pool's connection is made anew, with a key that is written through the
+///   pool; until then nothing is answered from memory.
 ///
 /// ```no_run
 /// use redis_store::{NearCache, RedisStore};
@@ -113,7 +114,11 @@ impl Near {
         prefix: &Prefix,
     ) -> Result<Self, ConfigError> {
         options.check(&link)?;
-        let copies = Arc::new(Copies::new(options.capacity, sessions));
+        let copies = Arc::new(Copies::new(
+            options.capacity,
+            sessions,
+            link.epoch().clone(),
+        ));
         let tracking = Tracking::new(options.source, link, Arc::clone(&copies), prefix);
         Ok(Self { copies, tracking })
     }

@@ -47,6 +47,8 @@ struct Inner {
 struct Connected {
     connection: MultiplexedConnection,
     number: u64,
+    /// The epoch of the link in which both led to the same server.
+    epoch: u64,
 }
 
 impl Tracking {
@@ -68,9 +70,14 @@ impl Tracking {
             self.run();
             return None;
         };
+        if !self.0.is_compared(&now) {
+            self.0.doubt(now.number);
+            return None;
+        }
         let answer = timeout(ANSWER, now.connection.send_packed_command(&command)).await;
         match answer {
-            Ok(Ok(answer)) => answer.extract_error().ok(),
+            // Had the link been given another server meanwhile, this might be the wrong one's.
+            Ok(Ok(answer)) if self.0.is_compared(&now) => answer.extract_error().ok(),
             _ => {
                 self.0.doubt(now.number);
                 None
@@ -95,6 +102,11 @@ impl Inner {
 
     fn set(&self, connected: Option<Connected>) {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = connected;
+    }
+
+    /// Whether the link still has the connection that was found to lead to the same server.
+    fn is_compared(&self, connected: &Connected) -> bool {
+        self.link.epoch().now() == connected.epoch
     }
 
     fn doubt(&self, number: u64) {
@@ -133,6 +145,8 @@ impl Inner {
         if seen != Value::BulkString(b"1".to_vec()) {
             return Err(other_redis());
         }
+        // If this is still the epoch when the news is there, it was the link's connection that it is about.
+        let epoch = self.link.epoch().now();
         self.through_pool(&probe, Cmd::del(&probe)).await?;
         if timeout(ANSWER, heard.notified()).await.is_err() {
             return Err(RedisError::from((
@@ -140,7 +154,11 @@ impl Inner {
                 "no news of changes arrives",
             )));
         }
-        Ok(Connected { connection, number })
+        Ok(Connected {
+            connection,
+            number,
+            epoch,
+        })
     }
 
     async fn through_pool(&self, probe: &[u8], command: Cmd) -> RedisResult<()> {
@@ -205,18 +223,39 @@ impl Source {
     }
 }
 
+/// Why the cache is off, unless that is what was said last. Without an error it took too long.
+fn say_once(said: &mut Option<String>, error: Option<RedisError>) {
+    let is_wrong = (error.as_ref()).is_some_and(|it| it.kind() == ErrorKind::InvalidClientConfig);
+    let reason = error.map_or_else(
+        || "connecting takes too long".to_owned(),
+        |error| error.to_string(),
+    );
+    if said.as_deref() == Some(&*reason) {
+        return;
+    }
+    if is_wrong {
+        tracing::error!(error = %reason, "the near cache stays off");
+    } else {
+        tracing::debug!(error = %reason, "no near cache");
+    }
+    *said = Some(reason);
+}
+
 /// Connects, asks whether the connection lives, and connects again; until nobody has the cache any more.
 struct Task(Weak<Inner>);
 
 impl Task {
     async fn run(self) {
         let mut pause = FIRST_PAUSE;
+        // What was logged last: while it stays the same, it is not said again.
+        let mut said = None;
         while let Some(inner) = self.0.upgrade() {
             let connected = timeout(4 * ANSWER, inner.connect()).await;
             match connected {
                 Ok(Ok(connected)) => {
                     pause = FIRST_PAUSE;
                     let number = connected.number;
+                    said = None;
                     drop(inner);
                     self.live(connected).await;
                     if let Some(inner) = self.0.upgrade() {
@@ -225,11 +264,8 @@ impl Task {
                     }
                     tracing::debug!("the near cache is off");
                 }
-                Ok(Err(error)) if error.kind() == ErrorKind::InvalidClientConfig => {
-                    tracing::error!(error = %error, "the near cache stays off");
-                }
-                Ok(Err(error)) => tracing::debug!(error = %error, "no near cache"),
-                Err(_) => tracing::debug!("no near cache: connecting takes too long"),
+                Ok(Err(error)) => say_once(&mut said, Some(error)),
+                Err(_) => say_once(&mut said, None),
             }
             let jitter = rand::rng().random_range(0.5..=1.0);
             sleep(pause.mul_f64(jitter)).await;
@@ -242,6 +278,7 @@ impl Task {
         let Connected {
             mut connection,
             number,
+            epoch,
         } = connected.clone();
         let ping = cmd("PING");
         let mut is_new = true;
@@ -251,14 +288,15 @@ impl Task {
             let Some(inner) = self.0.upgrade() else {
                 return;
             };
-            if !matches!(answer, Ok(Ok(Value::SimpleString(_)))) {
+            let answered = matches!(answer, Ok(Ok(Value::SimpleString(_))));
+            if !answered || !inner.is_compared(&connected) {
                 return;
             }
             // All that changed before the question has been heard of before its answer.
             let lease = asked + HEARTBEAT + ANSWER;
             if is_new {
                 is_new = false;
-                inner.copies.turn_on(number, lease);
+                inner.copies.turn_on(number, epoch, lease);
                 inner.set(Some(connected.clone()));
                 tracing::debug!("the near cache is on");
             } else if !inner.copies.extend(number, lease) {
