@@ -220,10 +220,51 @@ async fn x_06_without_memory_a_method_fails_and_changes_nothing() {
         matches!(outcome, TakeOutcome::Refused { .. }),
         "{outcome:?}"
     );
-    // What ends needs no memory.
-    assert!(sessions.delete(&old.secret).await.expect("delete"));
     server.command("CONFIG SET maxmemory 0");
     let _ = sessions.create(new).await.expect("create");
+}
+
+/// What ends needs no memory.
+async fn without_memory_sessions_end(store: &RedisStore, nodes: &[&RedisServer]) {
+    let sessions = store.sessions();
+    let key = UserKey::new(None, None, "ann");
+    let new: Vec<_> = (0..5).map(|_| session("ann")).collect();
+    for new in &new {
+        let _ = sessions.create(new.clone()).await.expect("create");
+    }
+    for node in nodes {
+        node.command("CONFIG SET maxmemory 1");
+    }
+    let created = sessions.create(session("ann")).await;
+    let error = created.expect_err("there is no memory");
+    assert_eq!(error.kind(), auth_layer::AuthErrorKind::Unavailable);
+    assert!(sessions.delete(&new[0].secret).await.expect("delete"));
+    let id = &new[1].record.id;
+    let ended = sessions.delete_by_id(&key, id).await;
+    assert!(ended.expect("delete_by_id"));
+    let (kept, all) = (&new[2].record.id, sessions.delete_all(&key, None));
+    let but_one = sessions.delete_all(&key, Some(kept)).await;
+    assert_eq!(but_one.expect("delete_all").len(), 2);
+    assert_eq!(all.await.expect("delete_all"), [*kept]);
+    for new in &new {
+        let found = sessions.find(&new.secret).await.expect("find");
+        assert!(found.is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_06_without_memory_sessions_end() {
+    let server = RedisServer::start();
+    without_memory_sessions_end(&common::store(&server), &[&server]).await;
+}
+
+#[cfg(feature = "cluster")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn x_06_without_memory_sessions_end_in_a_cluster() {
+    let cluster = test_servers::RedisCluster::start();
+    let nodes: Vec<_> = cluster.nodes().iter().collect();
+    let store = RedisStore::new(common::cluster_pool(&cluster));
+    without_memory_sessions_end(&store, &nodes).await;
 }
 
 /// The list in the README is enough, and these keys are all there are.

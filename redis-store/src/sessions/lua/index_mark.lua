@@ -1,6 +1,9 @@
 -- KEYS: the index
 -- ARGV: the next version, the id that is meant or nothing for all, the id that is excepted or nothing
 -- Marks entries as ending; returns ids and what their entries were.
+-- Logging out must not fail because memory is full. Redis refuses HSET then, unless the script has
+-- already written; this is such a write, of which nothing comes.
+redis.call('HDEL', KEYS[1], '')
 local marked = {}
 local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
