@@ -7,13 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use auth_layer::{AuthError, AuthErrorKind, Identity, Scheme, SecretDigest, Verdict};
 use http::HeaderMap;
-use http::header::COOKIE;
 use http::request::Parts;
 
 use crate::backend::{SessionLookup, could_not_ask};
 use crate::config::Config;
 use crate::csrf::{Cause, cross_site};
-use crate::handle::{Current, RequestSession, Sent, SessionHandle, differing_cookies};
+use crate::handle::{Current, RequestSession, SessionHandle};
 use crate::secret::SessionSecret;
 use crate::standing::Standing;
 use crate::{SCHEME, SessionBackend as _, SessionRecord};
@@ -44,13 +43,6 @@ impl Scheme for SessionScheme {
     }
 
     fn extract(&self, parts: &Parts) -> Result<Option<SessionCredential>, AuthError> {
-        let sent = Sent::of(&parts.headers, self.config.cookie.name());
-        if matches!(sent, Sent::Differing) {
-            return Err(differing_cookies());
-        }
-        if matches!(sent, Sent::Nothing) && self.config.remember.is_none() {
-            return Ok(None);
-        }
         let Some(handle) = SessionHandle::of(&parts.extensions) else {
             return Err(AuthError::new(
                 AuthErrorKind::Misconfigured,
@@ -58,12 +50,7 @@ impl Scheme for SessionScheme {
             ));
         };
         let request = handle.request();
-        let may_revive = request.may_revive()?;
-        let secret = match &sent {
-            Sent::Unverified(secret, digest) => Some((secret.clone(), *digest)),
-            _ => None,
-        };
-        request.note_cookie(sent);
+        let (secret, may_revive) = request.take_sent()?;
         if secret.is_none() && !may_revive {
             return Ok(None);
         }
@@ -97,7 +84,7 @@ impl Scheme for SessionScheme {
         };
         match credential.judge(found.as_ref()) {
             Judgement::Admit => Verdict::Now(credential.admit(found)),
-            Judgement::Refuse(reason) => Verdict::Now(Err(credential.refuse(reason))),
+            Judgement::Refuse(reason) => Verdict::Now(Err(AuthError::absent(reason))),
             Judgement::Wait => {
                 credential.found = Some(Box::new(found));
                 Verdict::Wait(credential)
@@ -109,13 +96,8 @@ impl Scheme for SessionScheme {
         false
     }
 
-    fn conceal(&self, headers: &mut HeaderMap) {
-        for (name, value) in headers.iter_mut() {
-            if name == COOKIE {
-                value.set_sensitive(true);
-            }
-        }
-    }
+    /// [`SessionService`](crate::SessionService) has concealed all cookies.
+    fn conceal(&self, _headers: &mut HeaderMap) {}
 }
 
 impl fmt::Debug for SessionScheme {
@@ -181,15 +163,9 @@ impl SessionCredential {
         }
     }
 
-    fn refuse(self, reason: &'static str) -> AuthError {
-        self.request.verified();
-        AuthError::absent(reason)
-    }
-
     /// The session is live, and nothing that happened to its user has ended it.
     fn admit(self, found: Option<SessionRecord>) -> Result<Identity, AuthError> {
         let request = self.request;
-        request.verified();
         let (Some(record), Some((secret, digest))) = (found, self.secret) else {
             return Err(AuthError::absent("unknown_session"));
         };
@@ -239,9 +215,6 @@ impl SessionCredential {
             Err(reason) if self.secret.is_some() => refusal = reason,
             Err(_) => {}
         }
-        if self.secret.is_some() {
-            self.request.verified();
-        }
         if self.may_revive {
             return self.request.revive().await;
         }
@@ -285,7 +258,7 @@ impl Future for VerifySession {
             };
             match credential.judge(found.as_ref()) {
                 Judgement::Admit => return Poll::Ready(credential.admit(found)),
-                Judgement::Refuse(reason) => return Poll::Ready(Err(credential.refuse(reason))),
+                Judgement::Refuse(reason) => return Poll::Ready(Err(AuthError::absent(reason))),
                 Judgement::Wait => {
                     credential.found = Some(Box::new(found));
                     self.state = VerifyState::Check(Box::pin(credential.check()));

@@ -13,39 +13,51 @@ const PURPOSE: &[u8] = b"session\0";
 
 /// The secret of a session: 256 random bits, as 43 characters of base64url.
 #[derive(Clone)]
-pub(crate) struct SessionSecret(Zeroizing<[u8; 43]>);
+pub(crate) struct SessionSecret {
+    /// The purpose and the secret, which are hashed together: one copy less to be made and wiped.
+    text: Zeroizing<[u8; PURPOSE.len() + SessionSecret::LEN]>,
+}
 
 impl SessionSecret {
     pub(crate) const LEN: usize = 43;
 
     pub(crate) fn generate() -> Result<Self, AuthError> {
         let bytes = Zeroizing::new(random_bytes::<32>()?);
-        let mut text = Zeroizing::new([0; Self::LEN]);
+        let mut secret = Self::blank();
         URL_SAFE_NO_PAD
-            .encode_slice(*bytes, &mut text[..])
+            .encode_slice(*bytes, &mut secret.text[PURPOSE.len()..])
             .expect("32 bytes are 43 characters of base64url");
-        Ok(Self(text))
+        Ok(secret)
+    }
+
+    fn blank() -> Self {
+        let mut text = Zeroizing::new([0; PURPOSE.len() + Self::LEN]);
+        text[..PURPOSE.len()].copy_from_slice(PURPOSE);
+        Self { text }
     }
 
     /// A secret that was sent; `None` if it cannot be one of ours.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
-        let text: [u8; Self::LEN] = text.try_into().ok()?;
-        text.iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-            .then(|| Self(Zeroizing::new(text)))
+        let text: &[u8; Self::LEN] = text.try_into().ok()?;
+        // All of it is looked at whatever is found, so that the compiler can take many at once.
+        let is_base64url = text.iter().fold(true, |good, b| {
+            good & (b.is_ascii_alphanumeric() | matches!(b, b'-' | b'_'))
+        });
+        is_base64url.then(|| {
+            let mut secret = Self::blank();
+            secret.text[PURPOSE.len()..].copy_from_slice(text);
+            secret
+        })
     }
 
     /// What the store knows it by.
     pub(crate) fn digest(&self) -> SecretDigest {
-        let mut text = Zeroizing::new([0; PURPOSE.len() + Self::LEN]);
-        text[..PURPOSE.len()].copy_from_slice(PURPOSE);
-        text[PURPOSE.len()..].copy_from_slice(&self.0[..]);
-        SecretDigest::of(&text[..])
+        SecretDigest::of(&self.text[..])
     }
 
     /// The text for the cookie.
     pub(crate) fn expose(&self) -> &[u8] {
-        &self.0[..]
+        &self.text[PURPOSE.len()..]
     }
 }
 

@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use http::header::COOKIE;
+use memchr::memchr;
 
 /// Two cookies of one name have different values, so nobody knows which one is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +24,14 @@ pub(crate) fn find_cookie<'a>(
 ) -> Result<Option<&'a [u8]>, Differing> {
     let mut found = None;
     for header in headers.get_all(COOKIE) {
-        for pair in header.as_bytes().split(|b| *b == b';') {
-            let Some(equals) = pair.iter().position(|b| *b == b'=') else {
+        let mut rest = Some(header.as_bytes());
+        while let Some(text) = rest {
+            let pair;
+            (pair, rest) = match memchr(b';', text) {
+                Some(end) => (&text[..end], Some(&text[end + 1..])),
+                None => (text, None),
+            };
+            let Some(equals) = memchr(b'=', pair) else {
                 continue;
             };
             if trim(&pair[..equals]) != name {

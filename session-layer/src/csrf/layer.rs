@@ -81,7 +81,7 @@ where
 
     fn call(&mut self, req: Request<B>) -> Self::Future {
         let refused = is_unsafe(req.method(), req.headers())
-            && self.policy.judge(req.method(), req.uri(), req.headers()) == Cause::Other;
+            && self.policy.judge(true, req.uri(), req.headers()) == Cause::Other;
         if refused {
             GuardFuture::refuse(refusal_response(&self.refusal, cross_site()))
         } else {

@@ -64,9 +64,10 @@ impl CsrfPolicy {
         })
     }
 
-    pub(crate) fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Cause {
+    /// Judges a request of which [`is_unsafe`] has told whether it is unsafe.
+    pub(crate) fn judge(&self, is_unsafe: bool, uri: &Uri, headers: &HeaderMap) -> Cause {
         let sent = |name: &HeaderName| headers.get(name).filter(|value| !value.is_empty());
-        if !is_unsafe(method, headers) {
+        if !is_unsafe {
             return match sent(&SEC_FETCH_SITE).map(|value| value.as_bytes()) {
                 Some(b"same-origin" | b"none") => Cause::Own,
                 Some(_) => Cause::Other,
@@ -167,7 +168,8 @@ mod tests {
             req = req.header(*name, *value);
         }
         let req = req.body(()).unwrap();
-        policy.judge(req.method(), req.uri(), req.headers())
+        let is_unsafe = is_unsafe(req.method(), req.headers());
+        policy.judge(is_unsafe, req.uri(), req.headers())
     }
 
     fn origin(text: &str) -> Origin {

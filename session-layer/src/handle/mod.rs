@@ -22,7 +22,6 @@ use auth_layer::{AuthError, AuthErrorKind, Identity};
 use tower_sessions_core::{Session, session};
 
 pub(crate) use self::request::{Current, RequestSession};
-pub(crate) use self::sent::{Sent, differing_cookies};
 pub use self::unindexed::UnindexedSession;
 use crate::{SessionId, SessionInfo, UserKey};
 

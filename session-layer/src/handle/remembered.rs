@@ -78,6 +78,22 @@ impl Remembered {
         has
     }
 
+    /// Whether a session can be begun from the remember-me cookie.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are two that differ: nobody knows which of them is meant.
+    pub(super) fn may_revive(&self) -> Result<bool, AuthError> {
+        match &self.sent {
+            SentToken::Differing => Err(AuthError::new(
+                AuthErrorKind::InvalidRequest,
+                "differing_remember_cookies",
+            )),
+            SentToken::Token(_) => Ok(self.may_revive),
+            SentToken::Nothing | SentToken::Unreadable => Ok(false),
+        }
+    }
+
     /// What was sent, if it can be one of ours.
     pub(super) fn token(&self) -> Option<RememberToken> {
         match &self.sent {
@@ -88,23 +104,6 @@ impl Remembered {
 }
 
 impl RequestSession {
-    /// Whether a session can be begun from the remember-me cookie.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there are two that differ: nobody knows which of them is meant.
-    pub(crate) fn may_revive(&self) -> Result<bool, AuthError> {
-        let judge = |remembered: &Remembered| match &remembered.sent {
-            SentToken::Differing => Err(AuthError::new(
-                AuthErrorKind::InvalidRequest,
-                "differing_remember_cookies",
-            )),
-            SentToken::Token(_) => Ok(remembered.may_revive),
-            SentToken::Nothing | SentToken::Unreadable => Ok(false),
-        };
-        self.with_remembered(judge).unwrap_or(Ok(false))
-    }
-
     /// The token that was sent, if it can be one of ours.
     pub(super) fn token(&self) -> Option<RememberToken> {
         self.with_remembered(Remembered::token).flatten()

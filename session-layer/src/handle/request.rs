@@ -7,8 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use auth_layer::{AuthError, ClientAddress, Identity, SecretDigest};
 use http::header::USER_AGENT;
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use serde_json::Value;
 
 use super::remembered::Remembered;
@@ -19,7 +18,7 @@ use crate::csrf::{Cause, is_unsafe};
 use crate::record::Device;
 use crate::remember::RememberToken;
 use crate::secret::SessionSecret;
-use crate::{SessionBackend as _, SessionRecord};
+use crate::{SessionBackend as _, SessionLimits, SessionRecord};
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
@@ -55,12 +54,24 @@ struct State {
 }
 
 impl State {
+    fn due_touch(&self, now: SystemTime, limits: SessionLimits) -> Option<SecretDigest> {
+        let current = self.current.as_ref()?;
+        let record = &current.record;
+        let unseen = now.duration_since(record.last_seen_at).ok()?;
+        let due = unseen >= limits.touch_after() && !unseen.is_zero();
+        (due && record.is_live_under(now, limits)).then_some(current.digest)
+    }
+
     /// Has the browser forget its remember-me cookie; false if it has none.
     fn forget_token(&mut self) -> bool {
         let remembered = self.remembered.as_deref_mut();
         remembered.is_some_and(Remembered::forget)
     }
 }
+
+/// The secret of the session cookie with its digest, and whether a session may be begun from the
+/// remember-me cookie.
+pub(crate) type TakenCookies = (Option<(SessionSecret, SecretDigest)>, bool);
 
 /// A live session.
 #[derive(Clone)]
@@ -94,26 +105,22 @@ pub(crate) enum CookieChange {
 }
 
 impl RequestSession {
-    pub(crate) fn new(config: Arc<Config>, parts: &Parts) -> Self {
-        let (method, headers) = (&parts.method, &parts.headers);
-        let outer = parts.extensions.get::<Identity>();
+    pub(crate) fn new<B>(config: Arc<Config>, req: &Request<B>) -> Self {
+        let (headers, extensions) = (req.headers(), req.extensions());
+        let is_unsafe = is_unsafe(req.method(), headers);
         Self {
-            cause: config.csrf.judge(method, &parts.uri, headers),
-            is_unsafe: is_unsafe(method, headers),
+            cause: config.csrf.judge(is_unsafe, req.uri(), headers),
+            is_unsafe,
             user_agent: headers.get(USER_AGENT).cloned(),
-            address: parts
-                .extensions
+            address: extensions
                 .get()
                 .copied()
                 .unwrap_or(ClientAddress::unknown()),
-            // Beside an identity the scheme may not be asked, so that its cookie is noted here.
             state: Mutex::new(State {
-                sent: match outer {
-                    Some(_) => Sent::of(headers, config.cookie.name()),
-                    None => Sent::Nothing,
-                },
+                // Beside an identity the scheme may not be asked, but the cookie was sent.
+                sent: Sent::of(headers, config.cookie.name()),
                 remembered: config.remember.as_ref().map(|remember| {
-                    let may_revive = outer.is_none();
+                    let may_revive = extensions.get::<Identity>().is_none();
                     Box::new(Remembered::of(headers, remember, may_revive))
                 }),
                 ..State::default()
@@ -126,14 +133,18 @@ impl RequestSession {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The request has a cookie of the name, whatever is in it.
-    pub(crate) fn note_cookie(&self, sent: Sent) {
-        self.lock().sent = sent;
-    }
-
-    /// The secret that was sent was looked up.
-    pub(crate) fn verified(&self) {
-        self.lock().sent = Sent::Checked;
+    /// The secret of the session cookie, for the scheme to look up, and whether a session may be
+    /// begun from the remember-me cookie. Unless it is looked up, no handler gets to see the request.
+    pub(crate) fn take_sent(&self) -> Result<TakenCookies, AuthError> {
+        let mut state = self.lock();
+        if matches!(state.sent, Sent::Differing) {
+            return Err(differing_cookies());
+        }
+        let may_revive = match state.remembered.as_deref() {
+            Some(remembered) => remembered.may_revive()?,
+            None => false,
+        };
+        Ok((state.sent.take(), may_revive))
     }
 
     /// The session of the cookie, if nobody has looked it up yet: an identity by another scheme went
@@ -263,13 +274,7 @@ impl RequestSession {
 
     /// The session to be touched at `now`, if that is due.
     pub(crate) fn due_touch(&self, now: SystemTime) -> Option<SecretDigest> {
-        let limits = self.config.limits;
-        let state = self.lock();
-        let current = state.current.as_ref()?;
-        let record = &current.record;
-        let unseen = now.duration_since(record.last_seen_at).ok()?;
-        let due = unseen >= limits.touch_after() && !unseen.is_zero();
-        (due && record.is_live_under(now, limits)).then_some(current.digest)
+        self.lock().due_touch(now, self.config.limits)
     }
 
     pub(crate) fn fail(&self, fault: AuthError) {
@@ -284,9 +289,25 @@ impl RequestSession {
         Device::of_request(self.user_agent.as_ref(), self.address.ip())
     }
 
+    /// As [`respond`](Self::respond), unless the session is to be touched first; whether it is not.
+    pub(crate) fn respond_unless_due(&self, headers: &mut HeaderMap) -> bool {
+        let state = self.lock();
+        let is_due = state.current.is_some()
+            && state
+                .due_touch(self.config.now(), self.config.limits)
+                .is_some();
+        if !is_due {
+            self.write_head(&state, headers);
+        }
+        !is_due
+    }
+
     /// Writes into the head of a response what the request did to its session.
     pub(crate) fn respond(&self, headers: &mut HeaderMap) {
-        let state = self.lock();
+        self.write_head(&self.lock(), headers);
+    }
+
+    fn write_head(&self, state: &State, headers: &mut HeaderMap) {
         if !state.used {
             return;
         }

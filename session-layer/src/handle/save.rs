@@ -1,19 +1,23 @@
 //! What is left to do when the response is on its way out.
 
 use auth_layer::{AuthError, AuthErrorKind, Event, EventKind};
-use http::StatusCode;
+use http::Response;
 
 use super::{SessionHandle, session_failed};
 use crate::backend::Touch;
 use crate::{SCHEME, SessionBackend as _};
 
 impl SessionHandle {
-    /// Whether [`finish`](Self::finish) has anything to do. Most requests only read; and what went
-    /// with a server error is not saved, as with tower-sessions.
-    pub(crate) fn must_finish(&self, status: StatusCode) -> bool {
+    /// Writes the head of the response if [`finish`](Self::finish) has nothing to do; false if it
+    /// has. Most requests only read; and what went with a server error is not saved, as with
+    /// tower-sessions.
+    pub(crate) fn respond_now<B>(&self, res: &mut Response<B>) -> bool {
         let request = self.request();
-        !status.is_server_error()
-            && (self.is_changed() || request.due_touch(request.config.now()).is_some())
+        if res.status().is_server_error() {
+            request.respond(res.headers_mut());
+            return true;
+        }
+        !self.is_changed() && request.respond_unless_due(res.headers_mut())
     }
 
     fn is_changed(&self) -> bool {

@@ -29,6 +29,17 @@ impl Sent {
         }
     }
 
+    /// The secret, if there is one that nobody has looked up yet.
+    pub(super) fn take(&mut self) -> Option<(SessionSecret, SecretDigest)> {
+        if !matches!(self, Self::Unverified(..)) {
+            return None;
+        }
+        match std::mem::replace(self, Self::Checked) {
+            Self::Unverified(secret, digest) => Some((secret, digest)),
+            _ => None,
+        }
+    }
+
     /// What was sent was dealt with.
     pub(super) fn settle(&mut self) {
         if !matches!(self, Self::Nothing) {

@@ -118,9 +118,9 @@ where
         loop {
             let mut res = match this.state.as_mut().project() {
                 StateProj::Call { future } => {
-                    let res = ready!(future.poll(cx))?;
+                    let mut res = ready!(future.poll(cx))?;
                     let handle = this.handle.as_ref();
-                    if let Some(handle) = handle.filter(|handle| handle.must_finish(res.status())) {
+                    if let Some(handle) = handle.filter(|handle| !handle.respond_now(&mut res)) {
                         let future = Box::pin(handle.clone().finish());
                         this.state.set(State::Save {
                             future,
@@ -128,7 +128,7 @@ where
                         });
                         continue;
                     }
-                    res
+                    return Poll::Ready(Ok(res));
                 }
                 StateProj::Save { future, res } => {
                     let saved = ready!(future.as_mut().poll(cx));

@@ -51,17 +51,23 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, req: Request<B>) -> Self::Future {
-        let (mut parts, body) = req.into_parts();
-        conceal_cookies(&mut parts.headers);
-        let request = RequestSession::new(Arc::clone(&self.config), &parts);
-        SessionHandle::new(request).offer(&mut parts.extensions);
-        self.inner.call(Request::from_parts(parts, body))
+    fn call(&mut self, mut req: Request<B>) -> Self::Future {
+        conceal_cookies(req.headers_mut());
+        let request = RequestSession::new(Arc::clone(&self.config), &req);
+        SessionHandle::new(request).offer(req.extensions_mut());
+        self.inner.call(req)
     }
 }
 
 /// Also of requests whose session cookie is no good, or is not looked at: it may be misspelt only.
 fn conceal_cookies(headers: &mut HeaderMap) {
+    let Some(first) = headers.get_mut(COOKIE) else {
+        return;
+    };
+    first.set_sensitive(true);
+    if headers.len() == headers.keys_len() {
+        return;
+    }
     // Not by `entry`, which makes room for one more header even if it finds one.
     for (name, value) in headers.iter_mut() {
         if name == COOKIE {
