@@ -82,11 +82,11 @@ impl Scheme for SessionScheme {
             SessionLookup::Missing => None,
             SessionLookup::Wait => return Verdict::Wait(credential),
         };
-        match credential.judge(found.as_ref()) {
+        match credential.judge(found.as_deref()) {
             Judgement::Admit => Verdict::Now(credential.admit(found)),
             Judgement::Refuse(reason) => Verdict::Now(Err(AuthError::absent(reason))),
             Judgement::Wait => {
-                credential.found = Some(Box::new(found));
+                credential.found = Some(found);
                 Verdict::Wait(credential)
             }
         }
@@ -117,7 +117,7 @@ pub struct SessionCredential {
     /// Whether there is a remember-me cookie, and nobody else has said who it is.
     may_revive: bool,
     /// What the backend has of the session, if it was asked already.
-    found: Option<Box<Option<SessionRecord>>>,
+    found: Option<Option<Arc<SessionRecord>>>,
 }
 
 /// What is to be done about what the backend has found.
@@ -164,7 +164,7 @@ impl SessionCredential {
     }
 
     /// The session is live, and nothing that happened to its user has ended it.
-    fn admit(self, found: Option<SessionRecord>) -> Result<Identity, AuthError> {
+    fn admit(self, found: Option<Arc<SessionRecord>>) -> Result<Identity, AuthError> {
         let request = self.request;
         let (Some(record), Some((secret, digest))) = (found, self.secret) else {
             return Err(AuthError::absent("unknown_session"));
@@ -185,9 +185,9 @@ impl SessionCredential {
 
     /// Asks whoever has to be asked, now that the backend was.
     async fn check(mut self) -> Result<Identity, AuthError> {
-        let found = self.found.take().and_then(|found| *found);
+        let found = self.found.take().flatten();
         let mut refusal = "no_session";
-        match self.live(found.as_ref()) {
+        match self.live(found.as_deref()) {
             Ok(record) => match &record.login {
                 None if !self.may_revive => return self.admit(found),
                 // What is in an anonymous session is given up for the user who is remembered.
@@ -253,14 +253,14 @@ impl Future for VerifySession {
             let found = ready!(find.as_mut().poll(cx)).map_err(could_not_ask);
             let mut credential = credential.take().expect("polled after completion");
             let found = match found {
-                Ok(found) => found,
+                Ok(found) => found.map(Arc::new),
                 Err(error) => return Poll::Ready(Err(error)),
             };
-            match credential.judge(found.as_ref()) {
+            match credential.judge(found.as_deref()) {
                 Judgement::Admit => return Poll::Ready(credential.admit(found)),
                 Judgement::Refuse(reason) => return Poll::Ready(Err(AuthError::absent(reason))),
                 Judgement::Wait => {
-                    credential.found = Some(Box::new(found));
+                    credential.found = Some(found);
                     self.state = VerifyState::Check(Box::pin(credential.check()));
                 }
             }

@@ -1,5 +1,7 @@
 //! What a backend can say at once.
 
+use std::sync::Arc;
+
 use crate::SessionRecord;
 
 /// What a backend can say of a session without waiting: the answer of
@@ -7,13 +9,9 @@ use crate::SessionRecord;
 /// wrong is left to [`find`](crate::SessionBackend::find) to say.
 #[derive(Clone, Debug)]
 #[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is made to be taken apart at once, without a box"
-)]
 pub enum SessionLookup {
-    /// This is its record.
-    Found(SessionRecord),
+    /// This is its record, shared with whoever else asks for it.
+    Found(Arc<SessionRecord>),
     /// There is no such session.
     Missing,
     /// Ask [`find`](crate::SessionBackend::find).

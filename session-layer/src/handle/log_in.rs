@@ -89,7 +89,7 @@ impl SessionHandle {
         let now = request.config.now();
         let identity = with_auth_time(identity, None, now);
         let identity = request.config.standing.with_epoch(identity).await?;
-        let old_record = old.as_ref().map(|old| &old.record);
+        let old_record = old.as_ref().map(|old| &*old.record);
         request
             .end_remembered(old_record, "logged_in_again")
             .await?;
@@ -214,7 +214,7 @@ impl SessionHandle {
 
         for _ in 0..MAX_ATTEMPTS {
             let now = request.config.now();
-            let mut record = old.record.clone();
+            let mut record = SessionRecord::clone(&old.record);
             record.last_seen_at = now;
             record.expires_at = request.config.limits.expires_at(now, record.ends_at);
             record.login = Some(identity.clone());
@@ -235,7 +235,7 @@ impl SessionHandle {
                         .record(&event.with_reason("refreshed"));
                     return Ok(identity);
                 }
-                Rotation::Changed(record) => old.record = *record,
+                Rotation::Changed(record) => old.record = Arc::from(record),
                 Rotation::Gone => {
                     request.lost(&old.digest);
                     return Err(not_logged_in());

@@ -51,7 +51,7 @@ impl RequestSession {
             Some(current) => Some(current),
             None => self.find_unverified().await?,
         };
-        let record = found.as_ref().map(|current| &current.record);
+        let record = found.as_ref().map(|current| &*current.record);
         self.end_remembered(record, "logged_out").await?;
         if let Some(current) = found {
             let ended = self.delete(&current).await?;

@@ -79,17 +79,21 @@ pub(crate) struct Current {
     pub(crate) secret: SessionSecret,
     pub(crate) digest: SecretDigest,
     /// As far as this request knows, what is stored.
-    pub(crate) record: SessionRecord,
+    pub(crate) record: Arc<SessionRecord>,
     /// What `Session` was given to work on; its changes are found by comparing with it.
     pub(crate) view: Option<Arc<HashMap<String, Value>>>,
 }
 
 impl Current {
-    pub(crate) fn new(secret: SessionSecret, digest: SecretDigest, record: SessionRecord) -> Self {
+    pub(crate) fn new(
+        secret: SessionSecret,
+        digest: SecretDigest,
+        record: impl Into<Arc<SessionRecord>>,
+    ) -> Self {
         Self {
             secret,
             digest,
-            record,
+            record: record.into(),
             view: None,
         }
     }
@@ -266,8 +270,9 @@ impl RequestSession {
         let mut state = self.lock();
         let state = &mut *state;
         if let Some(current) = state.current.as_mut().filter(|c| c.digest == *digest) {
-            current.record.last_seen_at = seen_at;
-            current.record.expires_at = expires_at;
+            let record = Arc::make_mut(&mut current.record);
+            record.last_seen_at = seen_at;
+            record.expires_at = expires_at;
             state.cookie = CookieChange::Set;
         }
     }

@@ -55,7 +55,7 @@ impl SessionStore for RequestSession {
         if current.view.is_some() {
             let found = self.config.backend().find(&current.digest).await;
             match found.map_err(|error| self.failed(error))? {
-                Some(record) => current.record = record,
+                Some(record) => current.record = Arc::new(record),
                 None => {
                     self.lost(&current.digest);
                     return Ok(None);
@@ -140,13 +140,14 @@ impl RequestSession {
             match outcome.await? {
                 UpdateOutcome::Updated { version } => {
                     self.amend(&digest, |known| {
-                        known.record.version = version;
-                        known.record.data = merged;
+                        let record = Arc::make_mut(&mut known.record);
+                        record.version = version;
+                        record.data = merged;
                         known.view = Some(Arc::new(data.clone()));
                     });
                     return Ok(());
                 }
-                UpdateOutcome::Changed(stored) => record = *stored,
+                UpdateOutcome::Changed(stored) => record = Arc::from(stored),
                 UpdateOutcome::Gone => {
                     self.lost(&digest);
                     return Err(session_ended());

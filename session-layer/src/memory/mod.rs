@@ -9,13 +9,14 @@ mod tests;
 mod users;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use auth_layer::{AuthError, SecretDigest};
 
 use self::places::Places;
 use self::session::{Key, Session, key};
-use self::shards::{Inserted, Place, Replaced, SessionShards};
+use self::shards::{Found, Inserted, Place, Replaced, SessionShards};
 use self::users::{LockedUsers, UserShards};
 use crate::{
     CreateOutcome, NewSession, RotateOutcome, SessionBackend, SessionCap, SessionData, SessionId,
@@ -169,7 +170,8 @@ impl SessionBackend for MemorySessionBackend {
     }
 
     async fn find(&self, secret: &SecretDigest) -> Result<Option<SessionRecord>, AuthError> {
-        self.sessions.get(&key(secret))
+        let found = self.sessions.get(&key(secret))?;
+        Ok(found.map(Arc::unwrap_or_clone))
     }
 
     async fn touch(&self, secret: &SecretDigest, touch: Touch) -> Result<bool, AuthError> {
@@ -251,7 +253,8 @@ impl SessionBackend for MemorySessionBackend {
     async fn list(&self, user: &UserKey) -> Result<Vec<SessionRecord>, AuthError> {
         let index = self.users.lock(&[*user]);
         let sessions = self.sessions_of(&index, user)?;
-        Ok(sessions.into_iter().map(|(_, record)| record).collect())
+        let records = sessions.into_iter().map(|(_, record)| record);
+        Ok(records.map(Arc::unwrap_or_clone).collect())
     }
 
     async fn delete_by_id(&self, user: &UserKey, id: &SessionId) -> Result<bool, AuthError> {
@@ -278,7 +281,7 @@ impl SessionBackend for MemorySessionBackend {
 /// A session that is about to end.
 type Ending = (Key, SessionId);
 
-fn ends(sessions: Vec<(Key, SessionRecord)>) -> Vec<Ending> {
+fn ends(sessions: Vec<Found>) -> Vec<Ending> {
     let ends = sessions.into_iter().map(|(key, record)| (key, record.id));
     ends.collect()
 }
@@ -319,7 +322,7 @@ impl MemorySessionBackend {
         &self,
         index: &LockedUsers<'_>,
         user: &UserKey,
-    ) -> Result<Vec<(Key, SessionRecord)>, AuthError> {
+    ) -> Result<Vec<Found>, AuthError> {
         let mut sessions = Vec::new();
         for place in index.places(user) {
             let found = self.sessions.at(place)?;
@@ -369,7 +372,7 @@ impl MemorySessionBackend {
 /// others only if there is a cap.
 fn over_cap(
     cap: Option<SessionCap>,
-    others: impl FnOnce() -> Result<Vec<(Key, SessionRecord)>, AuthError>,
+    others: impl FnOnce() -> Result<Vec<Found>, AuthError>,
 ) -> Result<Option<Vec<Ending>>, AuthError> {
     let Some(cap) = cap else {
         return Ok(Some(Vec::new()));

@@ -29,7 +29,7 @@ pub(super) struct Session {
     stored: Box<[u8]>,
     /// What most sessions have not.
     rest: Option<Box<Rest>>,
-    /// The record, if it is asked for often. What can change in it is not looked at.
+    /// The record, if it is asked for often.
     pub(super) decoded: Option<Arc<SessionRecord>>,
 }
 
@@ -56,20 +56,23 @@ impl Session {
         }
     }
 
-    pub(super) fn record(&self) -> Result<SessionRecord, AuthError> {
+    pub(super) fn record(&self) -> Result<Arc<SessionRecord>, AuthError> {
+        if let Some(decoded) = &self.decoded {
+            return Ok(Arc::clone(decoded));
+        }
         let (last_seen_at, expires_at) = (time(self.last_seen_at)?, time(self.expires_at)?);
         let (version, data) = (self.version(), self.data());
-        let Some(decoded) = &self.decoded else {
-            return SessionRecord::decode(&self.stored, version, last_seen_at, expires_at, data)
-                .map_err(broken);
-        };
-        Ok(SessionRecord {
-            version,
-            last_seen_at,
-            expires_at,
-            data,
-            ..SessionRecord::clone(decoded)
-        })
+        SessionRecord::decode(&self.stored, version, last_seen_at, expires_at, data)
+            .map(Arc::new)
+            .map_err(broken)
+    }
+
+    /// Whether `record` is what is stored, and not what was stored before a change.
+    pub(super) fn is_as(&self, record: &SessionRecord) -> Result<bool, AuthError> {
+        Ok(self.version() == record.version
+            && self.last_seen_at == millis(record.last_seen_at)
+            && self.expires_at == millis(record.expires_at)
+            && self.id()? == record.id)
     }
 
     pub(super) fn id(&self) -> Result<SessionId, AuthError> {
@@ -95,6 +98,12 @@ impl Session {
             let expires_at = touch.expires_at.min(self.head()?.ends_at);
             self.last_seen_at = self.last_seen_at.max(millis(touch.seen_at));
             self.expires_at = self.expires_at.max(millis(expires_at));
+            let (seen_at, expires_at) = (time(self.last_seen_at)?, time(self.expires_at)?);
+            if let Some(decoded) = &mut self.decoded {
+                let decoded = Arc::make_mut(decoded);
+                decoded.last_seen_at = seen_at;
+                decoded.expires_at = expires_at;
+            }
         }
         Ok(live)
     }
@@ -105,9 +114,15 @@ impl Session {
         data: SessionData,
     ) -> Result<UpdateOutcome, AuthError> {
         if self.version() != version {
-            return Ok(UpdateOutcome::Changed(Box::new(self.record()?)));
+            let stored = SessionRecord::clone(&*self.record()?);
+            return Ok(UpdateOutcome::Changed(Box::new(stored)));
         }
         let version = version + 1;
+        if let Some(decoded) = &mut self.decoded {
+            let decoded = Arc::make_mut(decoded);
+            decoded.version = version;
+            decoded.data = data.clone();
+        }
         self.rest = Some(Box::new(Rest { version, data }));
         Ok(UpdateOutcome::Updated { version })
     }

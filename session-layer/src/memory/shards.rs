@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 
 use super::session::{Key, Session};
 use super::slab::{MAX_SLOTS, Slab};
-use crate::{RotateOutcome, SessionData, SessionId, SessionRecord};
+use crate::{RotateOutcome, SessionId, SessionRecord};
 
 /// How long a shard is left alone after it was searched for expired sessions.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -57,6 +57,9 @@ impl Place {
         self.0 % MAX_SLOTS
     }
 }
+
+/// A session and the key it has.
+pub(super) type Found = (Key, Arc<SessionRecord>);
 
 pub(super) enum Inserted {
     At(Place),
@@ -121,18 +124,19 @@ impl Shard {
         Some((index, self.slab.remove(index)?))
     }
 
-    /// Keeps a session decoded, in the place of the one that has been so for longest.
-    fn heat(&mut self, key: &Key, record: &SessionRecord) {
+    /// Keeps a session decoded, in the place of the one that has been so for longest. Not if it has
+    /// changed since it was decoded; it will be asked for again.
+    fn heat(&mut self, key: &Key, record: &Arc<SessionRecord>) {
         let Some(index) = self.index(key) else {
             return;
         };
         let Some(session) = self.slab.get_mut(index).filter(|s| s.decoded.is_none()) else {
             return;
         };
-        session.decoded = Some(Arc::new(SessionRecord {
-            data: SessionData::default(),
-            ..record.clone()
-        }));
+        if !matches!(session.is_as(record), Ok(true)) {
+            return;
+        }
+        session.decoded = Some(Arc::clone(record));
         let cold = std::mem::replace(&mut self.hot[self.hand], index);
         self.hand = (self.hand + 1) % HOT;
         if cold != index
@@ -182,7 +186,7 @@ impl SessionShards {
         shard.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn get(&self, key: &Key) -> Result<Option<SessionRecord>, AuthError> {
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Arc<SessionRecord>>, AuthError> {
         let number = Self::shard_of(key);
         let record = {
             let shard = self.read(number);
@@ -210,7 +214,7 @@ impl SessionShards {
     }
 
     /// The session that lies at `place`, and the key it has.
-    pub(super) fn at(&self, place: Place) -> Result<Option<(Key, SessionRecord)>, AuthError> {
+    pub(super) fn at(&self, place: Place) -> Result<Option<Found>, AuthError> {
         let shard = self.read(place.shard());
         let Some(session) = shard.slab.get(place.slot()) else {
             return Ok(None);
@@ -274,7 +278,7 @@ impl SessionShards {
             return Ok(Replaced::Not(RotateOutcome::Gone));
         };
         if version.is_some_and(|version| version != stored.version()) {
-            let stored = Box::new(stored.record()?);
+            let stored = Box::new(SessionRecord::clone(&*stored.record()?));
             return Ok(Replaced::Not(RotateOutcome::Changed(stored)));
         }
         let target = second.as_deref().unwrap_or(&first);

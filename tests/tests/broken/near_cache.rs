@@ -1,7 +1,7 @@
 //! A session backend with copies near at hand, correct but for one fault.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use auth_layer::{AuthError, SecretDigest};
 use session_layer::{
@@ -58,7 +58,7 @@ impl NearCache {
 impl SessionBackend for NearCache {
     fn find_now(&self, secret: &SecretDigest) -> SessionLookup {
         match self.copies().sessions.get(secret.as_bytes()) {
-            Some(Some(record)) => SessionLookup::Found(record.clone()),
+            Some(Some(record)) => SessionLookup::Found(Arc::new(record.clone())),
             Some(None) => SessionLookup::Missing,
             None => SessionLookup::Wait,
         }

@@ -40,7 +40,7 @@ type Key = [u8; 32];
 
 #[derive(Default)]
 struct Shard {
-    copies: HashMap<Key, SessionRecord>,
+    copies: HashMap<Key, Arc<SessionRecord>>,
     /// The keys in the order in which they came, with some that have gone.
     order: VecDeque<Key>,
     /// How many methods are writing to a session.
@@ -101,7 +101,7 @@ impl Copies {
             && self.origin.elapsed() < Duration::from_nanos(lease)
     }
 
-    pub(super) fn get(&self, secret: &SecretDigest) -> Option<SessionRecord> {
+    pub(super) fn get(&self, secret: &SecretDigest) -> Option<Arc<SessionRecord>> {
         if !self.is_leased() {
             return None;
         }
@@ -132,7 +132,11 @@ impl Copies {
             };
             shard.copies.remove(&first);
         }
-        if shard.copies.insert(reading.key, record.clone()).is_none() {
+        if shard
+            .copies
+            .insert(reading.key, Arc::new(record.clone()))
+            .is_none()
+        {
             shard.order.push_back(reading.key);
         }
         if shard.order.len() > 2 * self.capacity.max(16) {
