@@ -1,9 +1,11 @@
 //! The session cookie as a scheme.
 
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
 
 use auth_layer::{AuthError, AuthErrorKind, Identity, Scheme, SecretDigest, Verdict};
 use http::HeaderMap;
@@ -12,7 +14,7 @@ use http::request::Parts;
 use crate::backend::{SessionLookup, could_not_ask};
 use crate::config::Config;
 use crate::csrf::{Cause, cross_site};
-use crate::handle::{Current, RequestSession, SessionHandle};
+use crate::handle::{Current, SessionHandle};
 use crate::secret::SessionSecret;
 use crate::standing::Standing;
 use crate::{SCHEME, SessionBackend as _, SessionRecord};
@@ -55,19 +57,22 @@ impl Scheme for SessionScheme {
             return Ok(None);
         }
         Ok(Some(SessionCredential {
-            request: Arc::clone(request),
+            handle: handle.clone(),
             may_revive,
             secret,
-            found: None,
+            found: SessionLookup::Wait,
+            judged_at: None,
         }))
     }
 
     fn verify(&self, credential: SessionCredential) -> VerifySession {
         let state = match &credential.secret {
-            Some((_, digest)) if credential.found.is_none() => VerifyState::Find {
-                find: self.config.backend().find_owned(*digest),
-                credential: Some(credential),
-            },
+            Some((_, digest)) if matches!(credential.found, SessionLookup::Wait) => {
+                VerifyState::Find {
+                    find: self.config.backend().find_owned(*digest),
+                    credential: Some(credential),
+                }
+            }
             _ => VerifyState::Check(Box::pin(credential.check())),
         };
         VerifySession { state }
@@ -86,7 +91,7 @@ impl Scheme for SessionScheme {
             Judgement::Admit => Verdict::Now(credential.admit(found)),
             Judgement::Refuse(reason) => Verdict::Now(Err(AuthError::absent(reason))),
             Judgement::Wait => {
-                credential.found = Some(found);
+                credential.found = asked(found);
                 Verdict::Wait(credential)
             }
         }
@@ -111,13 +116,19 @@ impl fmt::Debug for SessionScheme {
 
 /// What [`SessionScheme`] found in a request.
 pub struct SessionCredential {
-    request: Arc<RequestSession>,
+    handle: SessionHandle,
     /// Of the session cookie, if it can be one of ours.
     secret: Option<(SessionSecret, SecretDigest)>,
     /// Whether there is a remember-me cookie, and nobody else has said who it is.
     may_revive: bool,
-    /// What the backend has of the session, if it was asked already.
-    found: Option<Option<Arc<SessionRecord>>>,
+    /// What the backend has of the session; `Wait` until it was asked.
+    found: SessionLookup,
+    /// When the session was found to be live.
+    judged_at: Option<SystemTime>,
+}
+
+fn asked(found: Option<Arc<SessionRecord>>) -> SessionLookup {
+    found.map_or(SessionLookup::Missing, SessionLookup::Found)
 }
 
 /// What is to be done about what the backend has found.
@@ -129,8 +140,7 @@ enum Judgement {
 }
 
 impl SessionCredential {
-    fn judge(&self, found: Option<&SessionRecord>) -> Judgement {
-        let config = &self.request.config;
+    fn judge(&mut self, found: Option<&SessionRecord>) -> Judgement {
         let record = match self.live(found) {
             Ok(record) => record,
             Err(_) if self.may_revive => return Judgement::Wait,
@@ -144,19 +154,22 @@ impl SessionCredential {
                 Judgement::Admit
             };
         };
-        match config.standing.check_now(login, record.created_at) {
+        let standing = &self.handle.request().config.standing;
+        match standing.check_now(login, record.created_at) {
             Standing::Good => Judgement::Admit,
             Standing::Over(_) | Standing::Wait => Judgement::Wait,
         }
     }
 
     fn live<'a>(
-        &self,
+        &mut self,
         found: Option<&'a SessionRecord>,
     ) -> Result<&'a SessionRecord, &'static str> {
-        let config = &self.request.config;
+        let config = &self.handle.request().config;
         let record = found.ok_or("unknown_session")?;
-        if record.is_live_under(config.now(), config.limits) {
+        let now = config.now();
+        self.judged_at = Some(now);
+        if record.is_live_under(now, config.limits) {
             Ok(record)
         } else {
             Err("expired_session")
@@ -165,7 +178,7 @@ impl SessionCredential {
 
     /// The session is live, and nothing that happened to its user has ended it.
     fn admit(self, found: Option<Arc<SessionRecord>>) -> Result<Identity, AuthError> {
-        let request = self.request;
+        let request = self.handle.request();
         let (Some(record), Some((secret, digest))) = (found, self.secret) else {
             return Err(AuthError::absent("unknown_session"));
         };
@@ -179,27 +192,32 @@ impl SessionCredential {
         if request.is_unsafe && !cause_is_good {
             return Err(cross_site());
         }
-        request.resume(Current::new(secret, digest, record));
+        let mut current = Current::new(secret, digest, record);
+        current.judged_at = self.judged_at;
+        self.handle.resume(current);
         login.ok_or_else(|| AuthError::absent("nobody_logged_in"))
     }
 
     /// Asks whoever has to be asked, now that the backend was.
     async fn check(mut self) -> Result<Identity, AuthError> {
-        let found = self.found.take().flatten();
+        let found = match mem::replace(&mut self.found, SessionLookup::Wait) {
+            SessionLookup::Found(record) => Some(record),
+            SessionLookup::Missing | SessionLookup::Wait => None,
+        };
         let mut refusal = "no_session";
         match self.live(found.as_deref()) {
             Ok(record) => match &record.login {
                 None if !self.may_revive => return self.admit(found),
                 // What is in an anonymous session is given up for the user who is remembered.
                 None => {
-                    let revived = self.request.revive().await;
+                    let revived = self.handle.request().revive().await;
                     return match revived {
                         Err(error) if error.kind() == AuthErrorKind::Absent => self.admit(found),
                         revived => revived,
                     };
                 }
                 Some(login) => {
-                    let request = &self.request;
+                    let request = self.handle.request();
                     let standing = &request.config.standing;
                     match standing.check(login, record.created_at).await? {
                         None => return self.admit(found),
@@ -216,7 +234,7 @@ impl SessionCredential {
             Err(_) => {}
         }
         if self.may_revive {
-            return self.request.revive().await;
+            return self.handle.request().revive().await;
         }
         Err(AuthError::absent(refusal))
     }
@@ -260,7 +278,7 @@ impl Future for VerifySession {
                 Judgement::Admit => return Poll::Ready(credential.admit(found)),
                 Judgement::Refuse(reason) => return Poll::Ready(Err(AuthError::absent(reason))),
                 Judgement::Wait => {
-                    credential.found = Some(found);
+                    credential.found = asked(found);
                     self.state = VerifyState::Check(Box::pin(credential.check()));
                 }
             }

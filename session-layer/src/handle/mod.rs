@@ -52,6 +52,15 @@ impl SessionHandle {
         }
     }
 
+    /// The scheme has found the session that the cookie names.
+    pub(crate) fn resume(&self, current: Current) {
+        let id = current.record.id.into();
+        self.request().resume(current);
+        // Made here, where the id is at hand.
+        let session = || Session::new(Some(id), Arc::clone(self.request()), None);
+        self.inner.data.get_or_init(session);
+    }
+
     pub(crate) fn request(&self) -> &Arc<RequestSession> {
         &self.inner.request
     }

@@ -82,6 +82,8 @@ pub(crate) struct Current {
     pub(crate) record: Arc<SessionRecord>,
     /// What `Session` was given to work on; its changes are found by comparing with it.
     pub(crate) view: Option<Arc<HashMap<String, Value>>>,
+    /// When the scheme found it to be live.
+    pub(crate) judged_at: Option<SystemTime>,
 }
 
 impl Current {
@@ -95,6 +97,7 @@ impl Current {
             digest,
             record: record.into(),
             view: None,
+            judged_at: None,
         }
     }
 }
@@ -295,12 +298,15 @@ impl RequestSession {
     }
 
     /// As [`respond`](Self::respond), unless the session is to be touched first; whether it is not.
+    ///
+    /// It goes by the time at which the request came: few handlers take so long that it matters, and
+    /// the clock is asked only once.
     pub(crate) fn respond_unless_due(&self, headers: &mut HeaderMap) -> bool {
         let state = self.lock();
-        let is_due = state.current.is_some()
-            && state
-                .due_touch(self.config.now(), self.config.limits)
-                .is_some();
+        let is_due = state.current.as_ref().is_some_and(|current| {
+            let now = current.judged_at.unwrap_or_else(|| self.config.now());
+            state.due_touch(now, self.config.limits).is_some()
+        });
         if !is_due {
             self.write_head(&state, headers);
         }

@@ -1,34 +1,43 @@
 //! Headers of responses that depend on a session.
 
-use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, Entry, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue};
 
 /// Adds `Cache-Control: no-store`, unless the response says `no-store` or `private` itself, and
 /// `Vary: Cookie`.
 pub(super) fn keep_out_of_caches(headers: &mut HeaderMap) {
-    let says = |directive: &str| {
-        let values = headers.get_all(CACHE_CONTROL).iter();
-        values.filter_map(|value| value.to_str().ok()).any(|value| {
+    // An entry makes one look-up of two, as most responses say neither.
+    match headers.entry(CACHE_CONTROL) {
+        Entry::Vacant(entry) => {
+            entry.insert(HeaderValue::from_static("no-store"));
+        }
+        Entry::Occupied(mut entry) => {
             // `private="x-header"` is about one header only.
-            value
-                .split(',')
-                .any(|own| own.trim().eq_ignore_ascii_case(directive))
-        })
-    };
-    if !says("no-store") && !says("private") {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            let is_strict = |own: &str| {
+                let own = own.trim();
+                own.eq_ignore_ascii_case("no-store") || own.eq_ignore_ascii_case("private")
+            };
+            let mut values = entry.iter().filter_map(|value| value.to_str().ok());
+            if !values.any(|value| value.split(',').any(is_strict)) {
+                entry.insert(HeaderValue::from_static("no-store"));
+            }
+        }
     }
 
-    let varies = headers.get_all(VARY).iter().any(|value| {
-        value.to_str().is_ok_and(|value| {
-            value.split(',').any(|own| {
+    match headers.entry(VARY) {
+        Entry::Vacant(entry) => {
+            entry.insert(HeaderValue::from_static("cookie"));
+        }
+        Entry::Occupied(mut entry) => {
+            let is_cookie = |own: &str| {
                 let own = own.trim();
                 own == "*" || own.eq_ignore_ascii_case("cookie")
-            })
-        })
-    });
-    if !varies {
-        headers.append(VARY, HeaderValue::from_static("cookie"));
+            };
+            let mut values = entry.iter().filter_map(|value| value.to_str().ok());
+            if !values.any(|value| value.split(',').any(is_cookie)) {
+                entry.append(HeaderValue::from_static("cookie"));
+            }
+        }
     }
 }
 
