@@ -12,6 +12,14 @@
 //! The password travels with every request, so use it over TLS only. Every request is a login: with
 //! a slow hash each costs milliseconds. For programs, an API key is better.
 //!
+//! Guesses are limited by the verifier, not here; `login::attempts` does it, and `StaticUsers` does not.
+//! Such a limit also bounds how many requests may run at once: with `5/5m/account`, the sixth of six
+//! parallel requests is answered 429 for a moment, even if every password is right.
+//!
+//! Browsers send a password that was typed into their dialog again by themselves, with requests that
+//! other sites cause, too. Routes that change something need protection from those (CSRF), as
+//! `session_layer::SessionLayer::csrf_layer` and tower-http's `CsrfLayer` give it.
+//!
 //! ```
 //! use auth_layer::basic::{Basic, StaticUsers};
 //! use auth_layer::{AuthLayer, Identity, RequireAuth};

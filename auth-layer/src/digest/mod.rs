@@ -51,6 +51,9 @@
 //!
 //! # Caveats
 //!
+//! - **Guesses are not limited here**, and a fast hash makes each of them cheap: whoever knows a name
+//!   tries thousands of passwords a second. `login::attempts::AttemptLimits::limit_scheme` limits
+//!   them, by the same budgets as a login form.
 //! - **What is stored is as good as the password.** [`Ha1`] is a fast hash without salt: whoever
 //!   reads the store logs in with it as it is, and guesses most passwords in hours. Over TLS,
 //!   `basic` with argon2 behind it is safer; so are bearer tokens and API keys.

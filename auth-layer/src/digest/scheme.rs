@@ -1,5 +1,6 @@
 //! The scheme: which requests are let through.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -70,6 +71,20 @@ pub struct DigestCredentials {
 enum User {
     Name(String),
     Hash(UserHash),
+}
+
+impl DigestCredentials {
+    /// The user who is claimed, and not yet proved: the name as it was sent, or in hexadecimal the
+    /// hash that was sent in its place ([`offer_userhash`](DigestBuilder::offer_userhash)).
+    ///
+    /// For counting attempts: with hashes on offer, one user has a spelling for each algorithm more.
+    #[must_use]
+    pub fn username(&self) -> Cow<'_, str> {
+        match &self.user {
+            User::Name(name) => Cow::Borrowed(name),
+            User::Hash(hash) => Cow::Owned(hash.to_hex()),
+        }
+    }
 }
 
 /// The longest `cnonce` that is taken.

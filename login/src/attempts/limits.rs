@@ -1,15 +1,18 @@
 //! Counting attempts.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::time::SystemTime;
 
 use auth_layer::{
     AuthError, AuthErrorKind, Charge, ClientAddress, ConfigError, Event, EventKind, Events,
-    RateCounters, SharedClock, SharedRateCounters, TakeOutcome,
+    RateCounters, Scheme, SharedClock, SharedRateCounters, TakeOutcome,
 };
 
 use super::account::folded;
 use super::layer::AttemptLimitLayer;
 use super::rules::{AttemptRule, AttemptRules, CountBy};
+use super::scheme::LimitedScheme;
 
 /// How often somebody may try a password. See the [module docs](super).
 ///
@@ -28,6 +31,7 @@ pub struct AttemptLimits {
 #[derive(Debug)]
 pub(crate) struct Attempt {
     charges: Vec<Charge>,
+    taken_at: SystemTime,
 }
 
 impl AttemptLimits {
@@ -85,6 +89,20 @@ impl AttemptLimits {
         AttemptLimitLayer::new(self.clone())
     }
 
+    /// Limits a scheme by whose credentials passwords can be guessed, such as HTTP
+    /// Digest, by the same budgets as everything else that has these
+    /// limits. `username` says whose password a credential claims to know. See [`LimitedScheme`].
+    ///
+    /// Not for the Basic scheme with a
+    /// [`PasswordLogin`](crate::password::PasswordLogin) that has limits: that one counts by itself.
+    pub fn limit_scheme<S, F>(&self, scheme: S, username: F) -> LimitedScheme<S>
+    where
+        S: Scheme,
+        F: Fn(&S::Credential) -> Cow<'_, str> + Send + Sync + 'static,
+    {
+        LimitedScheme::new(scheme, self.clone(), username)
+    }
+
     /// Counts an attempt, or says why there may not be one.
     pub(crate) async fn take(
         &self,
@@ -97,14 +115,16 @@ impl AttemptLimits {
             .iter()
             .map(|rule| Charge::new(rule.key(client, &account), rule.rate))
             .collect();
-        match self.counters.take(&charges, self.clock.now()).await {
-            Ok(TakeOutcome::Allowed { .. }) => Ok(Attempt { charges }),
+        let taken_at = self.clock.now();
+        match self.counters.take(&charges, taken_at).await {
+            Ok(TakeOutcome::Allowed { .. }) => Ok(Attempt { charges, taken_at }),
             Ok(outcome) => Err(refused(outcome, self.rules.iter())),
             Err(error) => {
                 self.uncounted(error, client)?;
                 // What may have been taken from some of the buckets is not to be given back.
                 Ok(Attempt {
                     charges: Vec::new(),
+                    taken_at,
                 })
             }
         }
@@ -112,11 +132,19 @@ impl AttemptLimits {
 
     /// Returns what an attempt cost that has succeeded.
     pub(crate) async fn give_back(&self, attempt: Attempt) {
-        if attempt.charges.is_empty() {
+        let Attempt {
+            mut charges,
+            taken_at,
+        } = attempt;
+        let now = self.clock.now();
+        // What took that long may have come back by itself. A second time it would take the place of
+        // a failure that was counted meanwhile.
+        let age = now.duration_since(taken_at).unwrap_or_default();
+        charges.retain(|charge| age < charge.rate().interval());
+        if charges.is_empty() {
             return;
         }
-        let now = self.clock.now();
-        if let Err(error) = self.counters.give_back(&attempt.charges, now).await {
+        if let Err(error) = self.counters.give_back(&charges, now).await {
             // The login has succeeded; that it has cost budget is nobody's fault but the store's.
             let mut event =
                 Event::new(EventKind::Unavailable).with_reason("attempt_not_given_back");

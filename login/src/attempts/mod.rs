@@ -14,6 +14,14 @@
 //!    does not answer, a client that hangs up.
 //! 4. If it cannot be counted: 503.
 //!
+//! An attempt holds its tokens until it is decided, so the count of a rule also bounds how many
+//! attempts run at once: with `5/5m/account`, a sixth request that comes while five are being checked
+//! is 429, even if all six passwords are right. Clients that send many requests with a password each, in
+//! parallel, need a higher count, or better a session, a token or an API key.
+//!
+//! An attempt that is decided only after a token has come back by itself gets nothing back: it costs what
+//! a failure does, and never takes the place of one.
+//!
 //! Attempts while a budget is used up change nothing about when there is one again. A used budget
 //! comes back evenly, an attempt after the other: with `5/5m`, one each minute.
 //!
@@ -43,6 +51,13 @@
 //! [`with_client_address`](auth_layer::PasswordCredentials::with_client_address). One that is not
 //! known shares a budget with all others that are not known. Behind a proxy, configure
 //! [`TrustedProxies`](auth_layer::TrustedProxies): otherwise all clients have the proxy's address.
+//!
+//! # Other schemes
+//!
+//! Whatever else the same passwords can be guessed by has to be limited too. [`limit_scheme`] does it for
+//! any [`Scheme`](auth_layer::Scheme), from the same budgets; HTTP Digest has no limit without it.
+//!
+//! [`limit_scheme`]: AttemptLimits::limit_scheme
 //!
 //! # Several nodes
 //!
@@ -74,6 +89,7 @@ mod account;
 mod layer;
 mod limits;
 mod rules;
+mod scheme;
 
 #[cfg(test)]
 mod tests;
@@ -81,3 +97,4 @@ mod tests;
 pub use self::layer::{AttemptLimitFuture, AttemptLimitLayer, AttemptLimitService};
 pub use self::limits::AttemptLimits;
 pub use self::rules::AttemptRules;
+pub use self::scheme::{LimitedCredential, LimitedScheme};

@@ -22,7 +22,7 @@ use crate::password::{
     HashPool, MemoryUserStore, PasswordHash, PasswordHasher, PasswordLogin, UserRecord, UserStore,
 };
 
-const RIGHT: &str = "correct horse";
+pub(super) const RIGHT: &str = "correct horse";
 
 /// Alice, bob and their store, which counts and can be told to hang.
 #[derive(Default)]
@@ -53,9 +53,9 @@ impl UserStore for Store {
 
 /// Counters that can be told to fail.
 #[derive(Clone, Default)]
-struct Counters {
+pub(super) struct Counters {
     counters: MemoryRateCounters,
-    fail: Arc<AtomicBool>,
+    pub(super) fail: Arc<AtomicBool>,
 }
 
 impl Counters {
@@ -84,18 +84,18 @@ impl RateCounters for Counters {
     }
 }
 
-struct Door {
+pub(super) struct Door {
     login: PasswordLogin,
-    limits: AttemptLimits,
+    pub(super) limits: AttemptLimits,
     store: Arc<Store>,
     hasher: PasswordHasher,
-    counters: Counters,
+    pub(super) counters: Counters,
     seconds: Arc<AtomicU64>,
     events: Arc<Mutex<Vec<(EventKind, &'static str)>>>,
 }
 
 impl Door {
-    fn new(rules: &str) -> Self {
+    pub(super) fn new(rules: &str) -> Self {
         Self::with(rules, |limits| limits)
     }
 
@@ -150,13 +150,17 @@ impl Door {
         self.login.authenticate(sent).await
     }
 
-    async fn try_login(&self, username: &str, password: &str) -> Result<Identity, AuthError> {
+    pub(super) async fn try_login(
+        &self,
+        username: &str,
+        password: &str,
+    ) -> Result<Identity, AuthError> {
         self.try_from(client("203.0.113.7"), username, password)
             .await
     }
 
     /// The kind of a failed attempt.
-    async fn fails(&self, client: ClientAddress, username: &str) -> AuthErrorKind {
+    pub(super) async fn fails(&self, client: ClientAddress, username: &str) -> AuthErrorKind {
         let failed = self.try_from(client, username, "wrong").await;
         failed.unwrap_err().kind()
     }
@@ -170,7 +174,7 @@ impl Door {
     }
 }
 
-fn client(address: &str) -> ClientAddress {
+pub(super) fn client(address: &str) -> ClientAddress {
     match address {
         "unknown" => ClientAddress::unknown(),
         address => ClientAddress::new(address.parse::<IpAddr>().unwrap()),
@@ -397,6 +401,23 @@ async fn x_09_uncounted_attempts_are_allowed_only_if_asked_for_and_are_events() 
     door.counters.fail.store(false, Ordering::SeqCst);
     assert_eq!(door.fails(here, "alice").await, AuthErrorKind::Invalid);
     assert_eq!(door.fails(here, "alice").await, AuthErrorKind::Limited);
+}
+
+#[tokio::test]
+async fn bas_04_a_slow_success_does_not_take_the_place_of_a_failure() {
+    // Two, and one more each half minute.
+    let door = Door::new("2/m/ip");
+    let here = client("203.0.113.7");
+    for seconds in [29, 30, 300] {
+        let attempt = door.limits.take(here, "alice").await.unwrap();
+        door.advance(seconds);
+        // What it cost has come back by itself after half a minute; this failure has not.
+        assert_eq!(door.fails(here, "bob").await, AuthErrorKind::Invalid);
+        door.limits.give_back(attempt).await;
+        assert_eq!(door.fails(here, "bob").await, AuthErrorKind::Invalid);
+        assert_eq!(door.fails(here, "bob").await, AuthErrorKind::Limited);
+        door.advance(600);
+    }
 }
 
 #[tokio::test]
