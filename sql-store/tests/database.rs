@@ -205,6 +205,34 @@ async fn x_18_a_guarded_update_that_touches_no_row_is_a_failure() {
 }
 
 #[tokio::test]
+async fn ses_11_of_parallel_changes_of_one_password_one_is_made() {
+    for (name, store, _) in databases().await.all {
+        let users = store.users();
+        let subject = "user-of-parallel-changes";
+        let inserted = users.insert(subject, UserRecord::new(subject)).await;
+        assert_eq!(inserted.unwrap(), InsertedUser::Done, "{name}");
+        for round in 0..5 {
+            let expected = CredentialEpoch::new(round);
+            let mut changes = tokio::task::JoinSet::new();
+            for rival in 0..8 {
+                let users = users.clone();
+                let hash = PasswordHash::new(format!("{round}-{rival}"));
+                changes.spawn(async move {
+                    let changed = users
+                        .replace_password(subject, expected, hash.clone())
+                        .await;
+                    changed.unwrap().map(|_| hash)
+                });
+            }
+            let won: Vec<_> = changes.join_all().await.into_iter().flatten().collect();
+            assert_eq!(won.len(), 1, "{name}: {won:?}");
+            let found = users.find(subject).await.unwrap().unwrap();
+            assert_eq!(found.password_hash.as_ref(), won.first(), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn users_are_administered() {
     for (name, store, _) in databases().await.all {
         let users = store.users();
@@ -230,6 +258,13 @@ async fn users_are_administered() {
             "{name}"
         );
 
+        let found = users.find("ann").await.unwrap().unwrap();
+        assert_eq!(
+            found.credential_epoch,
+            Some(CredentialEpoch::new(0)),
+            "{name}"
+        );
+
         let epoch = users.set_password("user-1", hash("first")).await.unwrap();
         assert_eq!(epoch, Some(CredentialEpoch::new(1)), "{name}");
         let record = DigestRecord::from_password("ann", "realm", "pw", [Algorithm::Sha256])
@@ -245,6 +280,51 @@ async fn users_are_administered() {
             record.ha1(Algorithm::Sha256),
             "{name}"
         );
+        // Only if nobody else has changed it since: neither of the two otherwise.
+        let other = DigestRecord::from_password("ann", "realm", "other", [Algorithm::Sha256])
+            .with_identity(Identity::new("digest", "user-1"));
+        for (expected, done) in [(1, None), (2, Some(3)), (2, None), (u64::MAX, None)] {
+            let expected = CredentialEpoch::new(expected);
+            let text = format!("from {expected:?}");
+            let changed = users
+                .replace_password_and_digest(
+                    "user-1",
+                    expected,
+                    hash(&text),
+                    &digests,
+                    "ann",
+                    if done.is_some() {
+                        record.clone()
+                    } else {
+                        other.clone()
+                    },
+                )
+                .await
+                .unwrap();
+            assert_eq!(changed, done.map(CredentialEpoch::new), "{name}: {text}");
+            let found = digests.find("ann").await.unwrap().unwrap();
+            assert_eq!(
+                found.ha1(Algorithm::Sha256),
+                record.ha1(Algorithm::Sha256),
+                "{name}"
+            );
+        }
+        let found = users.find("ann").await.unwrap().unwrap();
+        let second = format!("from {:?}", CredentialEpoch::new(2));
+        assert_eq!(found.password_hash, Some(hash(&second)), "{name}");
+        assert_eq!(
+            found.credential_epoch,
+            Some(CredentialEpoch::new(3)),
+            "{name}"
+        );
+        for (expected, done) in [(2, None), (3, Some(4))] {
+            let expected = CredentialEpoch::new(expected);
+            let changed = users
+                .replace_password("user-1", expected, hash("second"))
+                .await
+                .unwrap();
+            assert_eq!(changed, done.map(CredentialEpoch::new), "{name}");
+        }
         // For a user who does not exist neither of the two is changed.
         let nobody = users
             .set_password_and_digest("nobody", hash("x"), &digests, "eve", record.clone())
@@ -261,7 +341,7 @@ async fn users_are_administered() {
         );
         assert_eq!(found.roles, ann.roles, "{name}");
         let epoch = users.raise_credential_epoch("user-1").await.unwrap();
-        assert_eq!(epoch, Some(CredentialEpoch::new(3)), "{name}");
+        assert_eq!(epoch, Some(CredentialEpoch::new(5)), "{name}");
         assert_eq!(users.epoch(&ann_id).await.unwrap(), epoch, "{name}");
 
         // Disabled: by password, by Digest and for sessions.

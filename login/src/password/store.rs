@@ -21,6 +21,9 @@ use super::user::UserRecord;
 ///   name or a subject.
 /// - `find` returns disabled users, and users without a password, too. They are refused after the
 ///   same work as a wrong password; a store that left them out would only hide why from the log.
+/// - A credential epoch that was never set may be found as 0. A store that answers
+///   `session_layer`'s `CredentialEpochs` with 0 for it has to: a login without an epoch would get the
+///   one that holds when its session begins, after its password was checked.
 /// - `find` takes about as long for a name that nobody has.
 /// - `replace_hash` is one atomic compare-and-swap, as `UPDATE .. WHERE subject = ? AND hash = ?` is:
 ///   of two calls with one `old`, one returns true. It changes nothing but the hash; in

@@ -118,6 +118,8 @@ impl Step for ReplaceHash {
 pub(super) struct SetPassword {
     pub(super) subject: String,
     pub(super) hash: PasswordHash,
+    /// Only if this is the epoch still.
+    pub(super) expected: Option<CredentialEpoch>,
     #[cfg(feature = "digest")]
     pub(super) digest: Option<crate::digest_users::Put>,
 }
@@ -131,9 +133,23 @@ impl Step for SetPassword {
         const SET: &str = "UPDATE auth_users SET password_hash = $2, \
             credential_epoch = COALESCE(credential_epoch, 0) + 1 WHERE subject = $1 \
             RETURNING credential_epoch";
+        const SET_IF: &str = "UPDATE auth_users SET password_hash = $2, \
+            credential_epoch = COALESCE(credential_epoch, 0) + 1 WHERE subject = $1 \
+            AND COALESCE(credential_epoch, 0) = $3 RETURNING credential_epoch";
 
-        let parameters = [searchable(&self.subject).into(), self.hash.as_str().into()];
-        let Some(row) = connection.optional(SET, &parameters).await? else {
+        let (subject, hash) = (searchable(&self.subject), self.hash.as_str());
+        let row = if let Some(expected) = self.expected {
+            let Ok(expected) = i64::try_from(expected.as_u64()) else {
+                // None is stored that is so high.
+                return Ok(None);
+            };
+            let parameters = [subject.into(), hash.into(), expected.into()];
+            connection.optional(SET_IF, &parameters).await?
+        } else {
+            let parameters = [subject.into(), hash.into()];
+            connection.optional(SET, &parameters).await?
+        };
+        let Some(row) = row else {
             return Ok(None);
         };
         #[cfg(feature = "digest")]

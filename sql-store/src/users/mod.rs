@@ -18,6 +18,9 @@ const REASON: &str = "sql_users";
 
 /// Users in the table `auth_users`: a [`UserStore`], and what an application needs to administer them.
 ///
+/// A user whose epoch was never set is found with epoch 0, so that a login which began before the
+/// first change ends with it.
+///
 /// Names are compared byte for byte, so bring them into one form before they come here, at
 /// registration and at login. A name or subject with the character 0 in it is nobody's.
 ///
@@ -128,6 +131,7 @@ impl SqlUsers {
         let step = SetPassword {
             subject: subject.to_owned(),
             hash,
+            expected: None,
             #[cfg(feature = "digest")]
             digest: None,
         };
@@ -152,6 +156,57 @@ impl SqlUsers {
         let step = SetPassword {
             subject: subject.to_owned(),
             hash,
+            expected: None,
+            digest: Some(digest_users.put_of(username, record)),
+        };
+        self.pools.run(step, REASON).await
+    }
+
+    /// As [`set_password`](Self::set_password), if the credential epoch is still `expected`; `None`,
+    /// and nothing is changed, if it is not, or if there is no such user.
+    ///
+    /// For users who change their own password: `expected` is the epoch of the identity that the
+    /// current password has proved. Of two changes that began with one password, one is made.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be asked; then nothing is changed.
+    pub async fn replace_password(
+        &self,
+        subject: &str,
+        expected: CredentialEpoch,
+        hash: PasswordHash,
+    ) -> Result<Option<CredentialEpoch>, AuthError> {
+        let step = SetPassword {
+            subject: subject.to_owned(),
+            hash,
+            expected: Some(expected),
+            #[cfg(feature = "digest")]
+            digest: None,
+        };
+        self.pools.run(step, REASON).await
+    }
+
+    /// As [`replace_password`](Self::replace_password), and sets what Digest needs of the same
+    /// password, both or neither. `username` is the name that the record was made with.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be asked; then nothing is changed.
+    #[cfg(feature = "digest")]
+    pub async fn replace_password_and_digest(
+        &self,
+        subject: &str,
+        expected: CredentialEpoch,
+        hash: PasswordHash,
+        digest_users: &crate::SqlDigestUsers,
+        username: &str,
+        record: auth_layer::digest::DigestRecord,
+    ) -> Result<Option<CredentialEpoch>, AuthError> {
+        let step = SetPassword {
+            subject: subject.to_owned(),
+            hash,
+            expected: Some(expected),
             digest: Some(digest_users.put_of(username, record)),
         };
         self.pools.run(step, REASON).await

@@ -20,9 +20,10 @@ fn decode(row: &Row) -> Result<UserRecord, Error> {
     let attributes: Attributes = from_json(&row.text(4)?)?;
     let mut user = UserRecord::new(row.text(0)?).with_disabled(row.bool(2)?);
     user.password_hash = row.optional_text(1)?.map(PasswordHash::from);
-    if let Some(epoch) = row.optional_int(3)? {
-        user = user.with_credential_epoch(u64::try_from(epoch).map_err(undecodable)?);
-    }
+    // Never without one: a login would get the epoch that holds when its session begins, and so
+    // outlive a change that came after its password was checked.
+    let epoch = row.optional_int(3)?.unwrap_or(0);
+    user = user.with_credential_epoch(u64::try_from(epoch).map_err(undecodable)?);
     user.tenant = attributes.tenant.map(Into::into);
     user.roles = attributes.roles.into_iter().map(Into::into).collect();
     user.scopes = attributes.scopes;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_layer::ScopeSet;
+use auth_layer::{CredentialEpoch, ScopeSet};
 use login::password::{PasswordHash, UserRecord, UserStore};
 
 use super::race::{drop_after, need_threads, race, soon};
@@ -88,6 +88,11 @@ fn same(found: Option<&UserRecord>, put: &UserRecord) -> bool {
             roles.sort_unstable();
             roles
         };
+        // One that was never set may be found as the first.
+        let epoch = |record: &UserRecord| {
+            let epoch = record.credential_epoch;
+            epoch.map_or(0, CredentialEpoch::as_u64)
+        };
         let scopes = |record: &UserRecord| -> ScopeSet { record.scopes.clone() };
         found.subject == put.subject
             && found.password_hash == put.password_hash
@@ -95,7 +100,7 @@ fn same(found: Option<&UserRecord>, put: &UserRecord) -> bool {
             && found.tenant == put.tenant
             && roles(found) == roles(put)
             && scopes(found) == scopes(put)
-            && found.credential_epoch == put.credential_epoch
+            && epoch(found) == epoch(put)
     })
 }
 
