@@ -13,9 +13,11 @@ use std::env;
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 
+#[cfg(not(feature = "redis"))]
+use auth_layer::MemoryRateCounters;
 use auth_layer::{
     AuthError, AuthErrorKind, ClientAddress, ClientAddressLayer, Identity, LoginRedirect,
-    MemoryRateCounters, PasswordCredentials, RequireAuth, ReturnTo, TrustedProxies,
+    PasswordCredentials, RequireAuth, ReturnTo, TrustedProxies,
 };
 use axum::Extension;
 use axum::extract::{ConnectInfo, Query, State};
@@ -28,6 +30,8 @@ use axum::{Form, Router};
 use login::attempts::AttemptLimits;
 use login::password::{MemoryUserStore, PasswordHasher, PasswordLogin, UserRecord};
 use maud::{DOCTYPE, Markup, html};
+#[cfg(feature = "redis")]
+use redis_store::{RedisRateCounters, RedisSessions, RedisStore};
 use serde::Deserialize;
 #[cfg(not(feature = "redis"))]
 use session_layer::MemorySessionBackend;
@@ -40,14 +44,15 @@ fn app(url: &str) -> Result<Router, Box<dyn Error>> {
     let users = MemoryUserStore::new();
     let hash = PasswordHasher::new().hash("correct-horse")?;
     users.insert("ann", UserRecord::new("user-1").with_password_hash(hash));
+    let (backend, counters) = stores()?;
     // Ten attempts a minute from an address, five in five minutes at an account.
-    let limits = AttemptLimits::new("10/m/ip,5/5m/account", MemoryRateCounters::new())?;
+    let limits = AttemptLimits::new("10/m/ip,5/5m/account", counters)?;
     let login = PasswordLogin::builder(users)
         .attempt_limits(limits)
         .build()?;
 
     // Sessions. Behind TLS, `public_origin("https://…")` takes the place of the insecure line.
-    let sessions = SessionLayer::builder(backend()?)
+    let sessions = SessionLayer::builder(backend)
         .insecure_http_on_loopback(url)
         .build()?;
 
@@ -67,19 +72,20 @@ fn app(url: &str) -> Result<Router, Box<dyn Error>> {
         .with_state(login))
 }
 
-/// Where sessions are kept: in this process, gone when it ends.
+/// Where sessions are kept and attempts counted: in this process, gone when it ends.
 #[cfg(not(feature = "redis"))]
-fn backend() -> Result<MemorySessionBackend, Box<dyn Error>> {
-    Ok(MemorySessionBackend::new())
+fn stores() -> Result<(MemorySessionBackend, MemoryRateCounters), Box<dyn Error>> {
+    Ok((MemorySessionBackend::new(), MemoryRateCounters::new()))
 }
 
 /// On Redis: all processes share them, and a restart keeps them.
 #[cfg(feature = "redis")]
-fn backend() -> Result<redis_store::RedisSessions, Box<dyn Error>> {
+fn stores() -> Result<(RedisSessions, RedisRateCounters), Box<dyn Error>> {
     let url = env::var("REDIS_URL").unwrap_or("redis://127.0.0.1/".to_owned());
     let pool =
         deadpool_redis::Config::from_url(url).create_pool(Some(deadpool_redis::Runtime::Tokio1))?;
-    Ok(redis_store::RedisStore::new(pool).sessions())
+    let store = RedisStore::new(pool);
+    Ok((store.sessions(), store.rate_counters()))
 }
 
 fn peer(extensions: &Extensions) -> Option<IpAddr> {
