@@ -6,10 +6,7 @@
 
 mod support;
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::json;
 use support::showcase::{PASSWORD, basic, log_in};
@@ -99,6 +96,7 @@ async fn bas_02_a_locked_account_looks_the_same_whatever_the_password() {
     assert_eq!(page.status, 429);
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(page.body.contains("Too many attempts"), "{}", page.body);
+    assert!(page.body.contains(r#"name="password""#), "{}", page.body);
     assert!(!page.header("retry-after").is_empty());
 
     let metrics = showcase.get("/metrics", &[]).await.body;
@@ -107,6 +105,55 @@ async fn bas_02_a_locked_account_looks_the_same_whatever_the_password() {
         "{metrics}"
     );
     assert!(!metrics.contains("alice"), "{metrics}");
+}
+
+#[tokio::test]
+async fn bas_02_guesses_at_the_current_password_use_the_budget_of_the_address() {
+    let proxies = [("TRUSTED_PROXIES", "127.0.0.1")];
+    let showcase = start("2/h/ip", &proxies);
+    let session = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let form = "current=not+the+password&new=another+password";
+    for (from, status) in [
+        ("203.0.113.7", 403),
+        ("203.0.113.7", 403),
+        ("203.0.113.7", 429),
+        ("203.0.113.8", 403),
+    ] {
+        let headers = [session.clone(), format!("x-forwarded-for: {from}")];
+        let answer = showcase
+            .post_form("/account/password", &headers, form)
+            .await;
+        assert_eq!(answer.status, status, "{from}: {answer:?}");
+    }
+}
+
+/// The status of `GET /legacy` by Digest.
+fn digest(showcase: &Running, user: &str, password: &str) -> String {
+    let curl = "curl -s -o /dev/null -w '%{http_code}' --digest";
+    Running::shell(&format!(
+        "{curl} -u '{user}:{password}' {}/legacy",
+        showcase.url
+    ))
+}
+
+#[tokio::test]
+async fn bas_02_guesses_by_digest_use_the_budget_of_the_login_form() {
+    let showcase = start("1000/h/ip,5/h/account", &[]);
+    for _ in 0..3 {
+        // Right ones cost nothing.
+        assert_eq!(digest(&showcase, "alice", PASSWORD), "200");
+    }
+    for _ in 0..3 {
+        assert_eq!(digest(&showcase, "alice", WRONG), "401");
+    }
+    for _ in 0..2 {
+        assert_eq!(log_in(&showcase, "alice", WRONG).await.status, 401);
+    }
+    for password in [PASSWORD, WRONG] {
+        assert_eq!(digest(&showcase, "alice", password), "429");
+        assert_limited(&log_in(&showcase, "alice", password).await, 720);
+    }
+    assert_eq!(digest(&showcase, "bob", PASSWORD), "200");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -180,29 +227,6 @@ async fn x_08_whoever_changes_what_he_says_of_his_address_is_limited_still() {
     }
 }
 
-/// Sends a head that promises a body, and nothing of the body; what comes back.
-fn send_head(showcase: &Running, path: &str, kind: &str) -> String {
-    let address = showcase.url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\norigin: {}\r\ncontent-type: {kind}\r\n\
-         content-length: 1000\r\n\r\n",
-        showcase.url
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let mut buffer = [0; 4096];
-    while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
-        let read = stream.read(&mut buffer).unwrap();
-        assert_ne!(read, 0, "closed without an answer");
-        answer.extend_from_slice(&buffer[..read]);
-    }
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn x_09_who_has_no_attempt_left_is_turned_away_before_the_body_is_read() {
     let showcase = start("2/h/ip", &[]);
@@ -219,18 +243,20 @@ async fn x_09_who_has_no_attempt_left_is_turned_away_before_the_body_is_read() {
         ("/token", "application/json"),
         ("/login", "application/x-www-form-urlencoded"),
     ] {
-        let answer = send_head(&showcase, path, kind);
-        assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
-        assert!(answer.contains("retry-after: "), "{answer}");
-        // Nor is it parsed, or measured.
-        for body in ["{", &"x".repeat(100_000)] {
-            let headers = [
-                format!("content-type: {kind}"),
-                format!("origin: {}", showcase.url),
-            ];
-            let answer = showcase.send("POST", path, &headers, body).await;
-            assert_limited(&answer, 1800);
+        // Nor is it measured: one of the second is too long.
+        for promised in [1000, 100_000] {
+            let head = format!("POST {path} HTTP/1.1\r\ncontent-type: {kind}");
+            let answer = showcase.send_part(&head, promised, "");
+            assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+            assert!(answer.contains("retry-after: "), "{answer}");
         }
+        // Nor is it parsed.
+        let headers = [
+            format!("content-type: {kind}"),
+            format!("origin: {}", showcase.url),
+        ];
+        let answer = showcase.send("POST", path, &headers, "{").await;
+        assert_limited(&answer, 1800);
     }
     // Whoever reads keys or pages tries no password.
     for path in ["/.well-known/jwks.json", "/", "/healthz", "/whoami"] {
@@ -240,6 +266,7 @@ async fn x_09_who_has_no_attempt_left_is_turned_away_before_the_body_is_read() {
     let page = showcase.post_form("/login", &browser, "").await;
     assert_eq!(page.status, 429);
     assert!(page.body.contains("Too many attempts"), "{}", page.body);
+    assert!(page.body.contains(r#"name="password""#), "{}", page.body);
 }
 
 #[tokio::test]

@@ -145,7 +145,17 @@ async fn ses_18_forms_end_sessions_at_once() {
 
     // Not somebody else's.
     let form = format!("id={}", ids(&page(&showcase, "/", &bobs).await)[0]);
-    submit(&showcase, "/sessions/end", &cookies[0], &form).await;
+    for form in [&*form, "id=nobodys", "id=..%2F.."] {
+        let answer = submit(&showcase, "/sessions/end", &cookies[0], form).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (303, "/?notice=no-such-session"),
+            "{form}"
+        );
+        let told = page(&showcase, answer.header("location"), &cookies[0]).await;
+        assert!(told.body.contains("You have no such session."), "{told:?}");
+        assert!(!told.body.contains("has ended"), "{told:?}");
+    }
     assert_eq!(showcase.get("/me", &[bobs.clone()]).await.status, 200);
     // Not from another site, and not without a session.
     let form = format!("id={}", ids(&mine)[1]);
@@ -247,7 +257,9 @@ async fn a_password_is_changed_by_form_and_mistakes_are_told() {
     )
     .await;
     assert_eq!(answer.status, 303, "{answer:?}");
-    let shown = page(&showcase, answer.header("location"), &cookie).await;
+    let now = answer.cookie();
+    showcase.secret(now.split_once('=').unwrap().1);
+    let shown = page(&showcase, answer.header("location"), &now).await;
     assert!(shown.body.contains("has been changed"), "{shown:?}");
     assert_eq!(showcase.get("/me", &[elsewhere]).await.status, 401);
     assert_eq!(log_in(&showcase, "alice", NEW).await.status, 303);

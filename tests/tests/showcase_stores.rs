@@ -10,7 +10,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::showcase::{PASSWORD, api_key, bearer, log_in};
+use support::showcase::{PASSWORD, api_key, basic, bearer, log_in};
 use support::{Running, refuses_to_start};
 use test_servers::{PostgresServer, RedisServer};
 
@@ -88,7 +88,15 @@ async fn ses_11_processes_share_sessions_users_and_keys() {
         )
         .await;
     assert_eq!(answer.status, 303, "{answer:?}");
-    for (credential, status) in [(other, 200), (there, 401), (token, 401), (bobs, 200)] {
+    let now = answer.cookie();
+    b.secret(now.split_once('=').unwrap().1);
+    for (credential, status) in [
+        (now, 200),
+        (other, 401),
+        (there, 401),
+        (token, 401),
+        (bobs, 200),
+    ] {
         assert_eq!(b.get("/me", &[credential]).await.status, status);
     }
     for (password, status) in [(PASSWORD, 401), (NEW, 303)] {
@@ -207,11 +215,54 @@ async fn while_the_database_is_down_no_password_is_wrong() {
     assert_eq!(log_in(&showcase, "alice", PASSWORD).await.status, 503);
     assert_eq!(log_in(&showcase, "alice", "wrong").await.status, 503);
     assert_eq!(showcase.get("/readyz", &[]).await.status, 503);
-    // Sessions are elsewhere.
-    assert_eq!(showcase.get("/me", &[cookie]).await.status, 200);
+    // Sessions are elsewhere, but nobody knows whether the password that began one still holds.
+    let headers = [cookie.clone()];
+    assert_eq!(showcase.get("/me", &headers).await.status, 503);
+    assert_eq!(showcase.get("/whoami", &[]).await.status, 200);
     postgres.restart();
     wait_for_status(&showcase, "/readyz", 200).await;
+    assert_eq!(showcase.get("/me", &headers).await.status, 200);
     assert_eq!(log_in(&showcase, "alice", PASSWORD).await.status, 303);
+}
+
+#[tokio::test]
+async fn ses_20_a_password_is_not_changed_while_nothing_can_be_ended() {
+    let postgres = PostgresServer::start();
+    // With users beside it, and with users that outlive it.
+    for database in [None, Some(postgres.url())] {
+        let mut redis = RedisServer::start();
+        let redis_url = redis.url();
+        let mut stores = vec![("REDIS_URL", &*redis_url)];
+        stores.extend(database.as_deref().map(|url| ("DATABASE_URL", url)));
+        let showcase = start(&stores);
+        redis.kill();
+        // By Basic, which asks no Redis.
+        let answer = showcase
+            .post_form(
+                "/account/password",
+                &[basic("alice", PASSWORD)],
+                &change(PASSWORD, NEW),
+            )
+            .await;
+        assert_eq!(answer.status, 503, "{answer:?}");
+
+        redis.restart();
+        wait_for_status(&showcase, "/readyz", 200).await;
+        // Nothing is half done, and it can be tried again.
+        assert_eq!(log_in(&showcase, "alice", NEW).await.status, 401);
+        let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();
+        assert_eq!(showcase.get("/me", &[cookie.clone()]).await.status, 200);
+        let line = format!(
+            "curl -s -o /dev/null -w '%{{http_code}}' --digest -u 'alice:{PASSWORD}' {}/legacy",
+            showcase.url
+        );
+        assert_eq!(Running::shell(&line), "200");
+        let answer = showcase
+            .post_form("/account/password", &[cookie], &change(PASSWORD, NEW))
+            .await;
+        assert_eq!(answer.status, 303, "{answer:?}");
+        showcase.secret(answer.cookie().split_once('=').unwrap().1);
+    }
 }
 
 #[tokio::test]

@@ -156,7 +156,9 @@ impl Config {
         })
     }
 
-    fn read(get: impl Fn(&str) -> Result<Option<String>, String>) -> Result<Self, WrongVariable> {
+    pub(crate) fn read(
+        get: impl Fn(&str) -> Result<Option<String>, String>,
+    ) -> Result<Self, WrongVariable> {
         // An empty variable is how shells and compose files unset one.
         let text = |name: &'static str| -> Result<Option<String>, WrongVariable> {
             let value = get(name).map_err(|problem| WrongVariable::new(name, problem))?;

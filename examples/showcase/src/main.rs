@@ -18,6 +18,9 @@ mod try_it;
 mod user_table;
 mod users;
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error;
 use std::io::Write as _;
 use std::net::SocketAddr;

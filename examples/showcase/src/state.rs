@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use apikey_layer::KeyRegistry;
 use auth_layer::{
-    AuthError, AuthErrorKind, ClientAddress, Event, EventKind, Events, Identity, MetricsSink,
-    PasswordCredentials,
+    AuthError, AuthErrorKind, ClientAddress, CredentialEpoch, Event, EventKind, Events, Identity,
+    MetricsSink, PasswordCredentials,
 };
 use jwt_layer::{Issuer, Revocations as _, SigningKey, SubjectRevocation};
 use login::attempts::{AttemptLimitLayer, AttemptLimits};
@@ -39,7 +39,15 @@ pub(crate) struct AppState {
 
 impl AppState {
     pub(crate) async fn new(settings: &Settings) -> Result<Self, Box<dyn Error>> {
-        let stores = Stores::open(settings).await?;
+        let metrics = PrometheusBuilder::new().install_recorder()?;
+        Self::with_stores(settings, Stores::open(settings).await?, metrics).await
+    }
+
+    pub(crate) async fn with_stores(
+        settings: &Settings,
+        stores: Stores,
+        metrics: PrometheusHandle,
+    ) -> Result<Self, Box<dyn Error>> {
         let users = Users::new(stores.users.clone(), &settings.jwt_issuer);
         let events = Events::default().and(MetricsSink::new());
         let login_limits = settings.login_limit.clone().map(|rules| {
@@ -69,17 +77,18 @@ impl AppState {
         let api_keys = KeyRegistry::new(schemes::key_format()?, stores.api_keys.clone())
             .events(events.clone());
 
+        let sessions = schemes::sessions(settings, &stores, &users, &events)?;
         Ok(Self {
             users,
             login,
             login_limits,
             issuer,
-            sessions: schemes::sessions(settings, &stores, &events)?,
+            sessions,
             api_keys,
             stores,
             added_users: added_users.into(),
             events,
-            metrics: PrometheusBuilder::new().install_recorder()?,
+            metrics,
         })
     }
 
@@ -115,34 +124,77 @@ impl AppState {
             })
     }
 
-    /// Gives a user another password and ends everything that the old one opened: access tokens, and
-    /// sessions but `keep`.
+    /// Fails, as a wrong password does, if the one that proved `identity` has been changed since.
+    pub(crate) async fn check_current(&self, identity: &Identity) -> Result<(), AuthError> {
+        if self.users.is_current(identity).await? {
+            return Ok(());
+        }
+        Err(AuthError::invalid("password_changed_meanwhile"))
+    }
+
+    /// Gives a user, whom the current password has `proved`, another one, and ends everything that
+    /// the current one opened: access tokens, and sessions but `keep`. The new epoch, or `None` if
+    /// somebody else has changed the password meanwhile.
     pub(crate) async fn change_password(
         &self,
-        identity: &Identity,
+        proved: &Identity,
         password: &str,
         keep: Option<SessionId>,
-    ) -> Result<(), NewPasswordError> {
-        let subject = identity.subject();
-        self.users
-            .set_password(&self.login, subject, password)
-            .await?;
-        let tokens = SubjectRevocation::new(subject, SystemTime::now(), self.issuer.lifetime())
-            .issuer(self.issuer.name());
-        self.stores
-            .revocations
-            .revoke_subject(&tokens)
+    ) -> Result<Option<CredentialEpoch>, NewPasswordError> {
+        let prepared = self
+            .users
+            .prepare_password(&self.login, proved.subject(), password);
+        let Some(new) = prepared.await? else {
+            return Ok(None);
+        };
+        // Before anything has changed: a store that is down stops it here.
+        self.end_tokens(proved)
             .await
             .map_err(NewPasswordError::Fail)?;
-        let user = UserKey::from(identity);
-        let sessions = self.sessions.sessions();
-        match keep {
-            Some(keep) => sessions.revoke_others(&user, &keep).await,
-            None => sessions.revoke_all(&user).await,
-        }
-        .map_err(NewPasswordError::Fail)?;
+        let changed = self.users.replace_password(proved, new).await;
+        let Some(epoch) = changed.map_err(NewPasswordError::Fail)? else {
+            return Ok(None);
+        };
         self.events
-            .record(&Event::new(EventKind::PasswordChanged).with_identity(identity));
+            .record(&Event::new(EventKind::PasswordChanged).with_identity(proved));
+
+        // Again, for what was opened between the two. Sessions have ended with the epoch: this
+        // takes them out of the list.
+        let ended = match self.end_tokens(proved).await {
+            Ok(()) => self.end_sessions(proved, keep).await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Err(error) if !self.stores.has_epochs => return Err(NewPasswordError::Fail(error)),
+            // It cannot be tried again with the old password: the change stands.
+            Err(error) => {
+                let mut event = Event::new(EventKind::Unavailable).with_identity(proved);
+                event.error = Some(&error);
+                self.events
+                    .record(&event.with_reason("not_ended_after_password_change"));
+            }
+            Ok(()) => {}
+        }
+        Ok(Some(epoch))
+    }
+
+    async fn end_tokens(&self, user: &Identity) -> Result<(), AuthError> {
+        let now = SystemTime::now();
+        let tokens = SubjectRevocation::new(user.subject(), now, self.issuer.lifetime())
+            .issuer(self.issuer.name());
+        self.stores.revocations.revoke_subject(&tokens).await
+    }
+
+    async fn end_sessions(
+        &self,
+        user: &Identity,
+        keep: Option<SessionId>,
+    ) -> Result<(), AuthError> {
+        let (sessions, user) = (self.sessions.sessions(), UserKey::from(user));
+        match keep {
+            Some(keep) => sessions.revoke_others(&user, &keep).await?,
+            None => sessions.revoke_all(&user).await?,
+        };
         Ok(())
     }
 }

@@ -26,6 +26,9 @@ pub(crate) struct Stores {
     pub(crate) api_keys: SharedApiKeyStore,
     /// Attempts to log in.
     pub(crate) attempts: SharedRateCounters,
+    /// Whether sessions end with the epoch of the password that began them. Not where processes share
+    /// sessions and each has users of its own: the same epoch is another password in each.
+    pub(crate) has_epochs: bool,
 }
 
 impl Stores {
@@ -43,16 +46,18 @@ impl Stores {
             stores.users = UserTable::in_database(&database, REALM);
             stores.api_keys = SharedApiKeyStore::new(database.api_keys());
         }
+        stores.has_epochs = settings.redis_url.is_none() || settings.database_url.is_some();
         Ok(stores)
     }
 
-    fn in_memory() -> Self {
+    pub(crate) fn in_memory() -> Self {
         Self {
             sessions: SharedSessionBackend::new(MemorySessionBackend::new()),
             revocations: SharedRevocations::new(MemoryRevocations::new()),
             users: UserTable::in_memory(REALM),
             api_keys: SharedApiKeyStore::new(MemoryApiKeys::new()),
             attempts: SharedRateCounters::new(MemoryRateCounters::new()),
+            has_epochs: true,
         }
     }
 

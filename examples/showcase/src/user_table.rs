@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use auth_layer::digest::{DigestRecord, MemoryDigestStore, SharedDigestStore};
-use auth_layer::{AuthError, AuthErrorKind};
+use auth_layer::{AuthError, CredentialEpoch, Identity};
 use login::password::{MemoryUserStore, PasswordHash, SharedUserStore, UserRecord, UserStore as _};
+use session_layer::{CredentialEpochs as _, EpochLookup};
 use sql_store::{InsertedUser, SqlDigestUsers, SqlStore, SqlUsers};
 
 /// Where users are kept.
@@ -78,27 +79,59 @@ impl UserTable {
         }
     }
 
-    /// Gives a user another password.
-    pub(crate) async fn set_password(
+    /// Gives a user another password, and with it the next epoch, which is returned. `None`, and
+    /// nothing changed, if the epoch is not `proved` any more: somebody else was faster.
+    pub(crate) async fn replace_password(
         &self,
         name: &str,
         subject: &str,
+        proved: CredentialEpoch,
         hash: PasswordHash,
         digest: DigestRecord,
-    ) -> Result<(), AuthError> {
+    ) -> Result<Option<CredentialEpoch>, AuthError> {
         match self {
             Self::Memory { passwords, digests } => {
-                passwords.update(name, |user| user.password_hash = Some(hash));
-                digests.set(name, digest);
-                Ok(())
+                let mut changed = None;
+                passwords.update(name, |user| {
+                    if user.credential_epoch == Some(proved) {
+                        let next = CredentialEpoch::new(proved.as_u64() + 1);
+                        user.credential_epoch = Some(next);
+                        user.password_hash = Some(hash);
+                        digests.set(name, digest);
+                        changed = Some(next);
+                    }
+                });
+                Ok(changed)
             }
             Self::Sql { passwords, digests } => {
-                let epoch = passwords
-                    .set_password_and_digest(subject, hash, digests, name, digest)
-                    .await?;
-                let gone = || AuthError::new(AuthErrorKind::Internal, "no_such_user");
-                epoch.map(drop).ok_or_else(gone)
+                passwords
+                    .replace_password_and_digest(subject, proved, hash, digests, name, digest)
+                    .await
             }
+        }
+    }
+
+    /// The current epoch of the user `name`, if that can be told without waiting.
+    pub(crate) fn epoch_now(&self, name: &str) -> EpochLookup {
+        match self {
+            Self::Memory { passwords, .. } => passwords
+                .get(name)
+                .and_then(|user| user.credential_epoch)
+                .map_or(EpochLookup::Gone, EpochLookup::Found),
+            Self::Sql { .. } => EpochLookup::Wait,
+        }
+    }
+
+    /// The current epoch of `user`, whose name is `name`; `None` if there is no such user any more.
+    pub(crate) async fn epoch(
+        &self,
+        name: &str,
+        user: &Identity,
+    ) -> Result<Option<CredentialEpoch>, AuthError> {
+        match (self.epoch_now(name), self) {
+            (EpochLookup::Found(epoch), _) => Ok(Some(epoch)),
+            (EpochLookup::Wait, Self::Sql { passwords, .. }) => passwords.epoch(user).await,
+            _ => Ok(None),
         }
     }
 }

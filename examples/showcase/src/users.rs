@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use apikey_layer::{KeyOwners, Owner, OwnerAuthority};
 use auth_layer::digest::{Algorithm, DigestRecord};
-use auth_layer::{AuthError, Identity, ScopeSet};
-use login::password::{NewPasswordError, PasswordLogin, UserRecord, UserStore as _};
+use auth_layer::{AuthError, CredentialEpoch, Identity, ScopeSet};
+use login::password::{NewPasswordError, PasswordHash, PasswordLogin, UserRecord, UserStore as _};
+use session_layer::{CredentialEpochs, EpochLookup};
 
 use crate::user_table::UserTable;
 
@@ -41,6 +42,13 @@ impl DemoUser {
     }
 }
 
+/// A password that is ready to be stored.
+pub(crate) struct NewPassword {
+    user: &'static DemoUser,
+    hash: PasswordHash,
+    digest: DigestRecord,
+}
+
 /// Users with their passwords.
 #[derive(Clone, Debug)]
 pub(crate) struct Users {
@@ -71,6 +79,7 @@ impl Users {
             let hash = login.hash_new(password).await?;
             let record = UserRecord::new(user.subject)
                 .with_scopes(user.scopes())
+                .with_credential_epoch(0)
                 .with_password_hash(hash);
             let record = match user.role {
                 Some(role) => record.with_role(role),
@@ -85,22 +94,44 @@ impl Users {
         Ok(added)
     }
 
-    /// Gives a user another password, everywhere.
-    pub(crate) async fn set_password(
+    /// What has to be stored for a new password of the user with this subject; `None` if there is no
+    /// such user. Nothing is stored yet.
+    pub(crate) async fn prepare_password(
         &self,
         login: &PasswordLogin,
         subject: &str,
         password: &str,
-    ) -> Result<(), NewPasswordError> {
-        let hash = login.hash_new(password).await?;
-        for user in DEMO_USERS.iter().filter(|user| user.subject == subject) {
-            let digest = self.digest(user, password);
-            self.table
-                .set_password(user.name, subject, hash.clone(), digest)
-                .await
-                .map_err(NewPasswordError::Fail)?;
-        }
-        Ok(())
+    ) -> Result<Option<NewPassword>, NewPasswordError> {
+        let Some(user) = DEMO_USERS.iter().find(|user| user.subject == subject) else {
+            return Ok(None);
+        };
+        Ok(Some(NewPassword {
+            user,
+            hash: login.hash_new(password).await?,
+            digest: self.digest(user, password),
+        }))
+    }
+
+    /// Stores a new password, for login, Basic and Digest in one step, if the one that proved
+    /// `identity` is the current one still. The new epoch, or `None` if somebody else was faster.
+    pub(crate) async fn replace_password(
+        &self,
+        identity: &Identity,
+        new: NewPassword,
+    ) -> Result<Option<CredentialEpoch>, AuthError> {
+        let Some(proved) = identity.extra::<CredentialEpoch>() else {
+            return Ok(None);
+        };
+        let NewPassword { user, hash, digest } = new;
+        self.table
+            .replace_password(user.name, user.subject, *proved, hash, digest)
+            .await
+    }
+
+    /// Whether the password that proved `identity` is the current one still.
+    pub(crate) async fn is_current(&self, identity: &Identity) -> Result<bool, AuthError> {
+        let current = self.epoch(identity).await?;
+        Ok(current.is_some() && current.as_ref() == identity.extra())
     }
 
     /// Digest cannot work with a slow hash; see the caveats of `auth_layer::digest`.
@@ -122,6 +153,20 @@ impl Users {
             .scopes(user.scopes())
             .roles(user.role)
             .build()
+    }
+}
+
+/// What ends sessions when a password is changed.
+impl CredentialEpochs for Users {
+    fn epoch_now(&self, user: &Identity) -> EpochLookup {
+        Self::name_of(user.subject()).map_or(EpochLookup::Gone, |name| self.table.epoch_now(name))
+    }
+
+    async fn epoch(&self, user: &Identity) -> Result<Option<CredentialEpoch>, AuthError> {
+        match Self::name_of(user.subject()) {
+            Some(name) => self.table.epoch(name, user).await,
+            None => Ok(None),
+        }
     }
 }
 

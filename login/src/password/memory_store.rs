@@ -44,6 +44,12 @@ impl MemoryUserStore {
         self.lock().remove(username)
     }
 
+    /// The user of that name, as it is now.
+    #[must_use]
+    pub fn get(&self, username: &str) -> Option<UserRecord> {
+        self.lock().get(username).cloned()
+    }
+
     /// Changes a user, in one step that nobody sees half of. False if there is none of that name.
     ///
     /// ```
@@ -66,7 +72,7 @@ impl MemoryUserStore {
 
 impl UserStore for MemoryUserStore {
     async fn find(&self, username: &str) -> Result<Option<UserRecord>, AuthError> {
-        Ok(self.lock().get(username).cloned())
+        Ok(self.get(username))
     }
 
     async fn replace_hash(

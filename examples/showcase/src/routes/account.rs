@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use auth_layer::{
-    AuthError, AuthErrorKind, ClientAddress, FactorKind, Identity, PasswordCredentials,
-    RequireAuth, Requirement,
+    AuthError, AuthErrorKind, ClientAddress, CredentialEpoch, FactorKind, Identity,
+    PasswordCredentials, RequireAuth, Requirement,
 };
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use axum::routing::post;
 use axum::{Extension, Form, Router};
 use login::password::NewPasswordError;
 use serde::Deserialize;
-use session_layer::SessionHandle;
+use session_layer::{SameOriginLayer, SessionHandle};
 
 use super::page;
 use crate::page::{ByBrowser, Message};
@@ -21,10 +21,12 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use crate::users::Users;
 
-pub(crate) fn routes() -> Router<AppState> {
+/// `same_origin` because a browser sends Basic by itself, whichever site causes the request.
+pub(crate) fn routes(same_origin: SameOriginLayer) -> Router<AppState> {
     Router::new()
         .route("/account/password", post(change_password))
         .route_layer(RequireAuth::new(password_is_fresh()))
+        .route_layer(same_origin)
 }
 
 /// The password was proved lately: what somebody else can do at an open computer stays small.
@@ -81,17 +83,25 @@ async fn change(
     let wrong = || AuthError::new(AuthErrorKind::Forbidden, "wrong_current_password");
     let username = Users::name_of(identity.subject()).ok_or_else(wrong)?;
     let current = PasswordCredentials::new(username, &form.current).with_client_address(address);
-    match state.login.authenticate(current).await {
-        Ok(proved) if proved.is_same_principal(identity) => {}
+    let proved = match state.login.authenticate(current).await {
+        Ok(proved) if proved.is_same_principal(identity) => proved,
         Err(error) if error.kind() != AuthErrorKind::Invalid => return Err(error),
         Ok(_) | Err(_) => return Err(wrong()),
-    }
+    };
     // A client that goes away does not leave this half done.
-    let (state, identity, keep) = (state.clone(), identity.clone(), session.id());
+    let (changing, keep) = (state.clone(), session.id());
     let change =
-        tokio::spawn(async move { state.change_password(&identity, &form.new, keep).await });
+        tokio::spawn(async move { changing.change_password(&proved, &form.new, keep).await });
     match change.await {
-        Ok(Ok(())) => Ok(None),
+        Ok(Ok(Some(epoch))) => {
+            stay_signed_in(session, epoch).await;
+            Ok(None)
+        }
+        Ok(Ok(None)) => Ok(Some(Problem {
+            status: StatusCode::CONFLICT,
+            code: "password_changed_meanwhile",
+            title: "The password has been changed meanwhile. Nothing was done",
+        })),
         Ok(Err(NewPasswordError::Fail(error))) => Err(error),
         Ok(Err(_)) => Ok(Some(Problem {
             status: StatusCode::UNPROCESSABLE_ENTITY,
@@ -102,5 +112,13 @@ async fn change(
             let failed = AuthError::new(AuthErrorKind::Internal, "password_change_failed");
             Err(failed.with_source(error))
         }
+    }
+}
+
+/// The session that the request came by goes on under the new epoch, with a new secret.
+async fn stay_signed_in(session: &SessionHandle, epoch: CredentialEpoch) {
+    if let Some(own) = session.identity() {
+        // If that fails, it has ended with the others. The password has been changed all the same.
+        let _ = session.refresh(own.to_builder().extra(epoch).build()).await;
     }
 }

@@ -49,7 +49,14 @@ async fn log_in(
         }
         Err(error) => return Err(error),
     };
-    session.log_in(identity).await?;
+    session.log_in(identity.clone()).await?;
+    if !state.stores.has_epochs {
+        // Nothing else ends it if the password was changed while this request was under way.
+        if let Err(error) = state.check_current(&identity).await {
+            session.log_out().await?;
+            return Err(error);
+        }
+    }
     Ok(Redirect::to(return_to.unwrap_or_default().as_str()).into_response())
 }
 

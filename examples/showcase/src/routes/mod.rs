@@ -42,7 +42,7 @@ pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dy
     let for_all = Router::new()
         .merge(identity::routes())
         .merge(sessions::routes())
-        .merge(account::routes())
+        .merge(account::routes(sessions.csrf_layer()))
         .merge(api_keys::routes(&settings.jwt_issuer))
         .merge(page::routes())
         .layer(credentials);

@@ -42,6 +42,7 @@ async fn page(
     let notice = match query.notice.as_deref() {
         Some("password-changed") if identity.is_some() => Some("The password has been changed."),
         Some("session-ended") if identity.is_some() => Some("That session has ended."),
+        Some("no-such-session") if identity.is_some() => Some("You have no such session."),
         Some("others-ended") if identity.is_some() => Some("All other sessions have ended."),
         Some("signed-out") if identity.is_none() => Some("You are signed out."),
         _ => None,

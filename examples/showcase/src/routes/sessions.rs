@@ -68,17 +68,17 @@ struct EndForm {
     id: String,
 }
 
-/// 303. One that has ended already is as good as ended.
+/// Back to the page, which says of an id that ended nothing just that: whether it is somebody else's,
+/// was mine, or is nobody's, makes no difference.
 async fn end_by_form(
     session: SessionHandle,
     Form(form): Form<EndForm>,
 ) -> Result<Redirect, AuthError> {
-    session.revoke(&form.id).await?;
-    let here = session.identity().is_some();
-    Ok(Redirect::to(if here {
-        "/?notice=session-ended"
-    } else {
-        "/?notice=signed-out"
+    let has_ended = session.revoke(&form.id).await?;
+    Ok(Redirect::to(match session.identity() {
+        Some(_) if has_ended => "/?notice=session-ended",
+        Some(_) => "/?notice=no-such-session",
+        None => "/?notice=signed-out",
     }))
 }
 

@@ -57,6 +57,8 @@ async fn token(
     };
     let request = AccessTokenRequest::for_identity(&identity).scopes(scopes);
     let token = state.issuer.issue(&request)?;
+    // Only now: a change of the password ends the tokens that were issued before it.
+    state.check_current(&identity).await?;
     let body = json!({
         "access_token": token.expose(),
         "token_type": "Bearer",
