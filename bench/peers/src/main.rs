@@ -6,35 +6,60 @@ mod axum_session_peer;
 mod bytes;
 mod memory;
 mod redis;
+mod threads;
 mod tower_sessions_peer;
 
 use std::process::ExitCode;
 
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::response::Response;
+use tokio::runtime::Runtime;
+use tower::ServiceExt as _;
+
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("bytes") {
-        bytes::print();
-        return ExitCode::SUCCESS;
+    match std::env::args().nth(1).as_deref() {
+        Some("bytes") => {
+            bytes::print();
+            return ExitCode::SUCCESS;
+        }
+        Some("threads") => {
+            threads::print();
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     bench::run(&[("memory", memory::section), ("redis", redis::section)])
 }
 
 /// Logs in and returns the cookie that the response sets.
-fn log_in(runtime: &tokio::runtime::Runtime, router: &axum::Router) -> String {
-    use axum::body::Body;
-    use axum::http::Request;
-    use axum::http::header::SET_COOKIE;
-    use tower::ServiceExt as _;
+fn log_in(runtime: &Runtime, router: &Router) -> String {
+    let response = send(runtime, router, "/login", None);
+    let pairs = cookies(&response);
+    assert!(!pairs.is_empty(), "{response:?}");
+    pairs
+}
 
-    let request = Request::get("/login")
-        .body(Body::empty())
-        .expect("a request");
+/// A request that the page of the service itself has caused.
+fn send(runtime: &Runtime, router: &Router, path: &str, cookie: Option<&str>) -> Response {
+    let mut request = Request::get(path).header("sec-fetch-site", "same-origin");
+    if let Some(cookie) = cookie {
+        request = request.header(COOKIE, cookie);
+    }
+    let request = request.body(Body::empty()).expect("a request");
     let response = runtime
         .block_on(router.clone().oneshot(request))
         .expect("infallible");
+    assert!(response.status().is_success(), "{path}: {response:?}");
+    response
+}
+
+fn cookies(response: &Response) -> String {
     let lines = response.headers().get_all(SET_COOKIE).iter();
     let pairs: Vec<_> = lines
         .filter_map(|line| line.to_str().ok()?.split(';').next())
         .collect();
-    assert!(!pairs.is_empty(), "{response:?}");
     pairs.join("; ")
 }

@@ -14,6 +14,10 @@ macro_rules! peer {
                     .expect("stored");
             }
 
+            async fn log_out(session: Session) {
+                session.flush().await.expect("stored");
+            }
+
             async fn me(session: Session) -> impl axum::response::IntoResponse {
                 let user: Option<String> = session.get("user").await.expect("read");
                 bench::sections::sessions::private(user.unwrap_or_default())
@@ -24,6 +28,7 @@ macro_rules! peer {
                 Router::new()
                     .route("/me", get(me))
                     .route("/login", get(log_in))
+                    .route("/logout", get(log_out))
                     .layer(layer)
             }
         }
