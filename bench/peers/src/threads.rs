@@ -79,7 +79,7 @@ fn served(router: &Router, cookies: &[String], threads: usize) -> f64 {
     let count: usize = std::thread::scope(|scope| {
         let serving: Vec<_> = (0..threads)
             .map(|number| {
-                let mut service = router.clone().with_state::<()>(());
+                let router = router.clone();
                 // Each thread begins with another session.
                 let mut cookies = cookies.to_vec();
                 let first = number % cookies.len();
@@ -88,6 +88,7 @@ fn served(router: &Router, cookies: &[String], threads: usize) -> f64 {
                 scope.spawn(move || {
                     let request = requests(cookies);
                     runtime().block_on(async {
+                        let mut service = router.with_state::<()>(());
                         let mut count = 0;
                         while !over.load(Ordering::Relaxed) {
                             // A router is always ready.
