@@ -141,21 +141,31 @@ impl RedisRememberStore {
             .into_iter()
             .filter(|(digest, _)| digest != own)
             .collect();
-        let exist = others.iter().map(|(digest, _)| {
+        let last = isize::try_from(packed::USER).unwrap_or(isize::MAX) - 1;
+        let heads = others.iter().map(|(digest, _)| {
             let series = key(&self.series, digest);
-            async move { self.link.send(&series, Cmd::exists(&series)).await }
+            async move {
+                let head = Cmd::getrange(&series, 0, last);
+                self.link.send(&series, head).await
+            }
         });
-        let exist = try_join_all(exist).await?;
+        let heads = try_join_all(heads).await?;
+        let now = millis(new.login.began_at);
         let (mut live, mut ended) = (Vec::new(), Vec::new());
-        for ((digest, began), exists) in others.iter().zip(exist) {
+        for ((digest, began), head) in others.iter().zip(heads) {
             // Scores are whole milliseconds.
-            let lately = millis(new.login.began_at).saturating_sub(STORING_MILLIS);
+            let lately = now.saturating_sub(STORING_MILLIS);
             #[expect(clippy::cast_precision_loss, reason = "milliseconds are below 2^53")]
             let is_being_stored = *began >= lately as f64;
-            match exists {
-                Value::Int(0) if is_being_stored => {}
-                Value::Int(0) => ended.push(&digest[..]),
-                _ => live.push(&digest[..]),
+            let Value::BulkString(head) = head else {
+                return Err(unexpected_answer());
+            };
+            match packed::ends(&head) {
+                None if is_being_stored => {}
+                None => ended.push(&digest[..]),
+                // Those that are over take no place.
+                Some(ends) if ends <= now => {}
+                Some(_) => live.push(&digest[..]),
             }
         }
         let room = usize::try_from(new.max_per_user.max(1)).unwrap_or(usize::MAX) - 1;

@@ -17,7 +17,7 @@ use crate::keys::{DIGEST, text};
 use crate::time::millis;
 
 const FORMAT: u8 = 1;
-const USER: usize = 9;
+pub(super) const USER: usize = 9;
 const LOGIN: usize = 124;
 
 pub(super) fn pack(series: &NewSeries) -> Vec<u8> {
@@ -30,6 +30,12 @@ pub(super) fn pack(series: &NewSeries) -> Vec<u8> {
     packed.extend_from_slice(&[0; 32 + 8]);
     packed.extend_from_slice(&login);
     packed
+}
+
+/// When a series ends, in milliseconds, by the first bytes of it.
+pub(super) fn ends(packed: &[u8]) -> Option<u64> {
+    let ends = packed.get(1..USER)?.first_chunk()?;
+    Some(u64::from_be_bytes(*ends))
 }
 
 /// The login of a packed series.

@@ -122,12 +122,18 @@ impl Kept {
         Some(series)
     }
 
-    /// Ends the series of a user that began first, until there is room for one more of `max`.
-    fn make_room(&mut self, user: &UserKey, max: u32) {
+    /// Removes the series of a user that are over, and ends those that began first until there is room
+    /// for one more of `max`.
+    fn make_room(&mut self, user: &UserKey, max: u32, now: SystemTime) {
         let max = usize::try_from(max).unwrap_or(usize::MAX).max(1);
         let keys = self.users.get(user).cloned().unwrap_or_default();
-        let excess = (keys.len() + 1).saturating_sub(max);
-        for key in &keys[..excess] {
+        let is_live = |key: &Key| {
+            let series = self.series.get(key);
+            series.is_some_and(|series| series.login.is_live(now))
+        };
+        let (live, over): (Vec<Key>, Vec<Key>) = keys.into_iter().partition(is_live);
+        let excess = (live.len() + 1).saturating_sub(max);
+        for key in over.iter().chain(&live[..excess]) {
             self.remove(key);
         }
     }
@@ -146,8 +152,8 @@ impl RememberStore for MemoryRememberStore {
         if kept.series.len() >= self.capacity && !makes_room {
             return Err(AuthError::unavailable("remember_memory_full"));
         }
-        kept.make_room(&user, new.max_per_user);
         let began_at = new.login.began_at;
+        kept.make_room(&user, new.max_per_user, began_at);
         let series = Series {
             login: new.login,
             current: new.secret,

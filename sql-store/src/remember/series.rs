@@ -25,7 +25,7 @@ impl Step for Insert {
             (series_digest, user_key, current_secret, began_at, ends_at, login) \
             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
         const OTHERS: &str = "SELECT series_digest FROM auth_remembered_logins \
-            WHERE user_key = $1 AND series_digest <> $2 ORDER BY began_at";
+            WHERE user_key = $1 AND series_digest <> $2 AND ends_at > $3 ORDER BY began_at";
         const END: &str = "DELETE FROM auth_remembered_logins WHERE series_digest = $1";
 
         let Self(new) = self;
@@ -43,7 +43,9 @@ impl Step for Insert {
         if connection.execute(INSERT, &parameters).await? == 0 {
             return Ok(false);
         }
-        let parameters = [user.as_bytes().into(), series.into()];
+        // Those that are over take no place.
+        let now = millis(new.login.began_at);
+        let parameters = [user.as_bytes().into(), series.into(), now.into()];
         let others = connection.all(OTHERS, &parameters).await?;
         let room = usize::try_from(new.max_per_user)
             .unwrap_or(usize::MAX)

@@ -26,6 +26,7 @@ enum Fault {
     KeepsReused,
     None,
     OffByOneSecond,
+    OverTakesPlace,
     RepeatIsReuse,
     RepeatRotates,
     RotateRevives,
@@ -81,6 +82,9 @@ impl RememberStore for Naive {
         let mut others: Vec<_> = series
             .iter()
             .filter(|(_, entry)| entry.login.user() == new.login.user())
+            .filter(|(_, entry)| {
+                entry.login.is_live(new.login.began_at) || self.has(Fault::OverTakesPlace)
+            })
             .map(|(key, entry)| (entry.login.began_at, *key))
             .collect();
         others.sort_unstable();
@@ -217,6 +221,7 @@ fn x_18_remember_stores_with_halves_are_found() {
         (Fault::BoundIgnored, &["those that began first end"][..]),
         (Fault::EndsTheYoungest, &["those that began first end"]),
         (Fault::IndexForgetsNew, &["delete_all: Ends all series"]),
+        (Fault::OverTakesPlace, &["takes no place"]),
         (
             Fault::RotateRevives,
             &["Dead stays dead", "one is answered `Rotated`"],

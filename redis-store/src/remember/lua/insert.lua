@@ -10,9 +10,10 @@ if redis.call('ZCARD', KEYS[2]) > max then
   -- Those that are over take no place.
   local live = {}
   for _, other in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-    if redis.call('EXISTS', ARGV[5] .. other) == 0 then
+    local series = redis.call('GETRANGE', ARGV[5] .. other, 0, 8)
+    if series == '' then
       redis.call('ZREM', KEYS[2], other)
-    elseif other ~= digest then
+    elseif other ~= digest and tonumber(ARGV[3]) < struct.unpack('>I8', series, 2) then
       live[#live + 1] = other
     end
   end

@@ -28,7 +28,8 @@ use crate::UserKey;
 ///   a series, no `redeem` that comes later finds anything of it or brings it back.
 /// - **Time comes from the caller.** A series is over at its `ends_at`, and `redeem` treats it as
 ///   unknown from then on; `find` may return it until its storage is freed. Nothing moves `ends_at`.
-/// - **Bounded.** A user has at most as many series as [`NewSeries`] says. Where the index of a user
+/// - **Bounded.** A user has at most as many series as [`NewSeries`] says. One that is over when the
+///   new one begins takes no place. Where the index of a user
 ///   cannot be changed in one step with a series (Redis Cluster), the index is written first, so that
 ///   a live series is never missing from it; `insert` may end the old ones after it has stored the
 ///   new one, and a few more than the bound may live for as long as that takes.
@@ -37,7 +38,7 @@ use crate::UserKey;
 /// `auth_test::contract::remember_store` checks an implementation against this, with races.
 pub trait RememberStore: Send + Sync + 'static {
     /// Stores a new series; false, and nothing is stored, if its selector is taken. If the user has
-    /// as many as allowed, those that began first end.
+    /// as many as allowed that are not over, those of them that began first end.
     ///
     /// # Errors
     ///

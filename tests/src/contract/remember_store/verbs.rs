@@ -1,6 +1,6 @@
 //! Each method alone, but for `redeem`.
 
-use session_layer::RememberStore;
+use session_layer::{RememberStore, RememberedLogin};
 
 use super::DEAD;
 use super::trial::{LIFETIME, Trial, digest, is_rotated, is_unknown, same};
@@ -10,6 +10,7 @@ const BOUNDED: &str = "insert: If the user has as many as allowed, those that be
 const DELETE: &str = "delete: Ends a series; false if there was none";
 const DELETE_ALL: &str = "delete_all: Ends all series of a user but one";
 const FIND: &str = "find: Finds a series by the digest of its selector, and changes nothing";
+const OVER: &str = "One that is over when the new one begins takes no place";
 const TAKEN: &str = "insert: false, and nothing is stored, if its selector is taken";
 
 pub(super) async fn check_all<S: RememberStore>(trial: &Trial<S>) {
@@ -18,6 +19,7 @@ pub(super) async fn check_all<S: RememberStore>(trial: &Trial<S>) {
     a_series_ends_for_good(trial).await;
     all_but_one_end(trial).await;
     of_too_many_the_first_end(trial).await;
+    what_is_over_takes_no_place(trial).await;
 }
 
 async fn what_is_stored_is_found<S: RememberStore>(trial: &Trial<S>) {
@@ -198,4 +200,26 @@ async fn of_too_many_the_first_end<S: RememberStore>(trial: &Trial<S>) {
         trial.is_found(&second).await,
         "the new one is not there"
     );
+}
+
+async fn what_is_over_takes_no_place<S: RememberStore>(trial: &Trial<S>) {
+    for seconds in [30, 31] {
+        let user = trial.user();
+        let first = trial.series(&user, 0, 2);
+        let mut over = trial.series(&user, 10, 2);
+        over.login = RememberedLogin::new(user.clone(), trial.at(10), trial.at(30));
+        let third = trial.series(&user, seconds, 2);
+        for series in [&first, &over, &third] {
+            trial.insert(series).await;
+        }
+        for series in [&first, &third] {
+            let live = trial.is_found(series).await;
+            check!(OVER, live, "one of two has ended for one that is over");
+        }
+        // And it is the first of those that are not.
+        let fourth = trial.series(&user, 40, 2);
+        trial.insert(&fourth).await;
+        check!(BOUNDED, !trial.is_found(&first).await, "three are live");
+        check!(BOUNDED, trial.is_found(&third).await, "only one is live");
+    }
 }
