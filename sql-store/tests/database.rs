@@ -4,7 +4,7 @@
 mod support;
 
 use std::error::Error as _;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use auth_layer::digest::{Algorithm, DigestRecord, DigestStore as _};
 use auth_layer::{
@@ -16,7 +16,7 @@ use session_layer::{
     CredentialEpochs as _, NewSession, SessionBackend as _, SessionData, SessionId, SessionLimits,
     SessionRecord, UpdateOutcome,
 };
-use sql_store::sqlx::{self, AssertSqlSafe};
+use sql_store::sqlx::{self, AssertSqlSafe, Connection as _};
 use sql_store::{InsertedUser, SqlDatabase, SqlErrorKind};
 
 use self::support::{Databases, Folder, databases, postgres};
@@ -123,6 +123,77 @@ async fn instances_that_start_together_migrate_once() {
     }
 }
 
+/// One waits for a table, another for the one that migrates; both for longer than other operations may.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_waits_for_another_however_long_that_takes() {
+    let url = postgres().create_database();
+    SqlDatabase::connect(&url)
+        .await
+        .unwrap()
+        .migrate()
+        .await
+        .unwrap();
+    let mut busy = sqlx::PgConnection::connect(&url).await.unwrap();
+    let lock = "BEGIN; LOCK TABLE auth_schema IN ACCESS EXCLUSIVE MODE";
+    sqlx::raw_sql(lock).execute(&mut busy).await.unwrap();
+
+    let limit = Duration::from_millis(200);
+    let tasks: Vec<_> = (0..2)
+        .map(|_| {
+            let builder = SqlDatabase::builder(&url).operation_timeout(limit);
+            tokio::spawn(async move { builder.connect().await?.migrate().await })
+        })
+        .collect();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND wait_event_type = 'Lock' AND now() - query_start > interval '400 milliseconds'";
+    // In a transaction of its own each time: within one, neither the time nor what is seen changes.
+    let mut watching = sqlx::PgConnection::connect(&url).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let both: i64 = sqlx::query_scalar(waiting)
+            .fetch_one(&mut watching)
+            .await
+            .unwrap();
+        if both == 2 {
+            break;
+        }
+        let ended = tasks.iter().any(tokio::task::JoinHandle::is_finished);
+        assert!(!ended && Instant::now() < deadline, "{both} are waiting");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut busy).await.unwrap();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_made_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = Folder::new();
+    let store = support::open(&folder.url()).await;
+    let mut files = Vec::new();
+    for file in std::fs::read_dir(&folder.0).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        files.push((file.file_name().into_string().unwrap(), mode));
+    }
+    files.sort();
+    let expected = ["auth.db", "auth.db-shm", "auth.db-wal"];
+    assert_eq!(files, expected.map(|name| (name.to_owned(), 0o600)));
+    drop(store);
+
+    // One that is there keeps what it was given.
+    let path = folder.0.join("shared.db");
+    std::fs::write(&path, []).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o640);
+    std::fs::set_permissions(&path, mode).unwrap();
+    support::open(&format!("sqlite://{}", path.display())).await;
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+}
+
 #[tokio::test]
 async fn x_15_wrong_settings_are_refused_and_named_without_the_password() {
     let (good, zero) = ("postgres://u:hunter2@127.0.0.1/db", Duration::ZERO);
@@ -134,6 +205,10 @@ async fn x_15_wrong_settings_are_refused_and_named_without_the_password() {
             "url",
         ),
         (SqlDatabase::builder("sqlite:auth.db?mode=hunter2"), "url"),
+        (SqlDatabase::builder("sqlite:"), "url"),
+        (SqlDatabase::builder("sqlite://"), "url"),
+        (SqlDatabase::builder("sqlite:file:auth.db"), "url"),
+        (SqlDatabase::builder("sqlite://?mode=rwc"), "url"),
         (
             SqlDatabase::builder(good).max_connections(0),
             "max_connections",

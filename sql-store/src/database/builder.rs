@@ -151,6 +151,21 @@ impl SqlDatabaseBuilder {
                 writer,
             });
         }
+        let file = options.get_filename();
+        if file.as_os_str().is_empty() {
+            // SQLite would make one for each connection, and remove it with that.
+            return Err(SqlError::config("url", "names no file"));
+        }
+        if file.to_string_lossy().starts_with("file:") {
+            return Err(SqlError::config(
+                "url",
+                "must name a file by its path, not by a URI",
+            ));
+        }
+        #[cfg(unix)]
+        if !self.url.contains("mode=ro") {
+            make_private(file);
+        }
         // With a WAL readers do not wait. FULL, and not NORMAL: a logout that was acknowledged must
         // not be undone because the machine lost its power.
         let options = options
@@ -166,6 +181,16 @@ impl SqlDatabaseBuilder {
             .await?;
         Ok(Kind::Sqlite { readers, writer })
     }
+}
+
+/// Makes the file if it is missing, for nobody but its owner. What SQLite keeps beside it gets the same
+/// permissions. If this fails, so does opening it, which says why.
+#[cfg(all(feature = "sqlite", unix))]
+fn make_private(file: &std::path::Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    let mut options = std::fs::OpenOptions::new();
+    let _ = options.write(true).create_new(true).mode(0o600).open(file);
 }
 
 /// Shows neither the password nor the place.

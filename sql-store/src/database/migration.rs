@@ -50,13 +50,14 @@ impl Migration {
 pub(super) async fn migrate(connection: &mut Connection) -> Result<(), SqlError> {
     connection.work();
     connection.begin().await?;
-    // Several instances of a service may start at once.
-    connection.lock(lock_of("migrations", &[])).await?;
     #[cfg(feature = "postgres")]
     if matches!(connection.live(), Live::Postgres(_)) {
-        // Changing a large table takes its time.
-        connection.script("SET LOCAL statement_timeout = 0").await?;
+        // Changing a large table takes its time, and so does waiting for whoever else does.
+        let unlimited = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+        connection.script(unlimited).await?;
     }
+    // Several instances of a service may start at once.
+    connection.lock(lock_of("migrations", &[])).await?;
     let found = version(connection).await?;
     if found > NEWEST {
         connection.script("ROLLBACK").await?;

@@ -66,7 +66,7 @@ impl SqlDatabase {
     ///
     /// | URL | database |
     /// |---|---|
-    /// | `sqlite:auth.db`, `sqlite:///var/lib/app/auth.db` | SQLite in a file, which is made if it is missing |
+    /// | `sqlite:auth.db`, `sqlite:///var/lib/app/auth.db` | SQLite in a file, which is made if it is missing, on Unix readable by its owner only (`0600`) |
     /// | `sqlite::memory:` | SQLite in memory: for tests; gone with its connection |
     /// | `postgres://user:password@host/database?sslmode=verify-full` | PostgreSQL; `sslmode` needs the feature `tls` |
     ///
@@ -113,7 +113,8 @@ impl SqlDatabase {
     /// Makes the tables, or brings those of an older version up to date: all of it or nothing. Does
     /// nothing if they are up to date. Several processes may call it at once.
     ///
-    /// It may take longer than other operations, and is not limited in time.
+    /// It may take longer than other operations, and is not limited in time, be it for its own work or for that of
+    /// another process that migrates.
     ///
     /// # Errors
     ///
