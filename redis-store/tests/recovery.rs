@@ -357,3 +357,45 @@ async fn the_permissions_in_the_readme_suffice() {
         1
     );
 }
+
+/// A login ends what was marked, in case whoever marked it has crashed; whoever has not still says so.
+#[cfg(feature = "cluster")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_18_in_a_cluster_what_ends_beside_logins_is_named() {
+    let cluster = test_servers::RedisCluster::start();
+    let sessions = RedisStore::new(common::cluster_pool(&cluster)).sessions();
+    for round in 0..100 {
+        let name = format!("user {round}");
+        let key = UserKey::new(None, None, &name);
+        let all: Vec<_> = (0..5).map(|_| session(&name)).collect();
+        for new in &all {
+            let _ = sessions.create(new.clone()).await.expect("create");
+        }
+        let logins: Vec<_> = (0..4)
+            .map(|_| {
+                let cap = SessionCap::new(100, WhenFull::EvictOldest);
+                let (sessions, new) = (sessions.clone(), session(&name).with_cap(cap));
+                tokio::spawn(async move { sessions.create(new).await })
+            })
+            .collect();
+        if round % 2 == 0 {
+            let ended = sessions.delete_all(&key, None).await.expect("delete_all");
+            assert!(
+                all.iter().all(|it| ended.contains(&it.record.id)),
+                "{round}"
+            );
+        } else {
+            for it in &all {
+                let ended = sessions.delete_by_id(&key, &it.record.id).await;
+                assert!(ended.expect("delete_by_id"), "{round}");
+            }
+        }
+        for it in &all {
+            let found = sessions.find(&it.secret).await.expect("find");
+            assert!(found.is_none(), "{round}");
+        }
+        for login in logins {
+            drop(login.await.expect("no panic").expect("create"));
+        }
+    }
+}

@@ -1,16 +1,16 @@
 //! Entering a session into the index of its user.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use auth_layer::AuthError;
 use futures_util::future::try_join_all;
+use futures_util::try_join;
 use rand::RngExt as _;
 use session_layer::{NewSession, RotateOutcome, SessionId, WhenFull};
 use tokio::time::sleep;
 
 use super::super::RedisSessions;
-use super::index::{Change, Changed, Entry, Index, State};
-use crate::error::unexpected_answer;
+use super::index::{Change, Changed, Entry, Index};
 use crate::keys::{DIGEST, text};
 use crate::time::{keep, millis};
 
@@ -73,9 +73,9 @@ impl RedisSessions {
         let mut replaced_is_there = false;
         for entry in &index.entries {
             if replaced.is_some_and(|replaced| replaced.id == entry.id) {
-                replaced_is_there = entry.state != State::Ending
+                replaced_is_there = !entry.is_ending()
                     && replaced.is_some_and(|replaced| replaced.digest == entry.digest);
-            } else if entry.state == State::Ending {
+            } else if entry.is_ending() {
                 plan.ending.push(entry);
             } else {
                 others.push(entry);
@@ -146,7 +146,7 @@ impl RedisSessions {
             changes.push(Change::add(id.as_bytes(), &digest));
             let version = Some(&*index.version);
             match self.change_index(user, version, ttl, &changes).await? {
-                Changed::Yes(_) => return self.evict(user, plan).await,
+                Changed::Yes(_) => return self.evict(user, plan, record.last_seen_at).await,
                 Changed::No(newer) => index = newer,
             }
             // Others log this user in at the same time; let them finish.
@@ -156,22 +156,24 @@ impl RedisSessions {
         Err(AuthError::unavailable("redis_index_contended"))
     }
 
-    async fn evict(&self, user: &[u8; DIGEST], plan: Plan<'_>) -> Result<Entered, AuthError> {
-        let marked = plan.evicted.iter().chain(&plan.ending);
-        let removed = marked.clone().map(|entry| self.remove(&entry.digest));
-        let removed = try_join_all(removed).await?;
-        let marked: Vec<_> = marked
+    async fn evict(
+        &self,
+        user: &[u8; DIGEST],
+        plan: Plan<'_>,
+        now: SystemTime,
+    ) -> Result<Entered, AuthError> {
+        let marked: Vec<_> = plan
+            .evicted
+            .iter()
             .map(|entry| Entry {
                 id: entry.id.clone(),
                 ..**entry
             })
             .collect();
-        self.drop_marked(user, &marked).await?;
-        let evicted = plan.evicted.iter().zip(removed);
-        let evicted = evicted.filter(|(entry, removed)| *removed || entry.is_being_replaced());
-        let evicted: Result<Vec<_>, _> = evicted.map(|(entry, _)| entry.session_id()).collect();
-        Ok(Entered::Yes {
-            evicted: evicted.map_err(|_| unexpected_answer())?,
-        })
+        let (evicted, ()) = try_join!(
+            self.end_marked(user, &marked),
+            self.end_for_others(user, &plan.ending, now)
+        )?;
+        Ok(Entered::Yes { evicted })
     }
 }

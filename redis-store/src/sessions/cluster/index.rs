@@ -16,6 +16,9 @@ use crate::time::millis;
 /// How long a rotation may be between its old and its new session. What takes longer has crashed.
 const REPLACING: Duration = Duration::from_secs(60);
 
+/// How long whoever marked an entry may take to look whether others have ended it.
+const HEARING: Duration = Duration::from_secs(60);
+
 /// What is read of an index.
 pub(super) struct Index {
     /// Changes with each change; empty if there is no index.
@@ -34,6 +37,9 @@ pub(super) struct Entry {
 pub(super) enum State {
     /// It is to end, and may not have ended yet. It is not listed and takes no place.
     Ending,
+    /// It was to end, and a login has found it there at this time of the caller's in milliseconds and
+    /// ended it for whoever marked it, who looks for this. As `Ending` otherwise.
+    Found(u64),
     Live,
     /// A rotation has begun to replace it, at this time of the caller's in milliseconds.
     Replacing(u64),
@@ -45,15 +51,16 @@ impl Entry {
         let (digest, rest) = digest
             .split_first_chunk::<DIGEST>()
             .ok_or_else(unexpected_answer)?;
+        let since = || {
+            let since = std::str::from_utf8(rest).ok();
+            let since = since.and_then(|since| since.parse().ok());
+            since.ok_or_else(unexpected_answer)
+        };
         let state = match letter {
             b'E' => State::Ending,
+            b'F' => State::Found(since()?),
             b'L' => State::Live,
-            b'R' => {
-                let since = std::str::from_utf8(rest)
-                    .ok()
-                    .and_then(|since| since.parse().ok());
-                State::Replacing(since.ok_or_else(unexpected_answer)?)
-            }
+            b'R' => State::Replacing(since()?),
             _ => return Err(unexpected_answer()),
         };
         Ok(Self {
@@ -63,8 +70,14 @@ impl Entry {
         })
     }
 
-    pub(super) fn is_being_replaced(&self) -> bool {
-        matches!(self.state, State::Replacing(_))
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.state, State::Ending | State::Found(_))
+    }
+
+    /// Whether nobody looks any more who has ended it.
+    pub(super) fn was_found_long_ago(&self, now: SystemTime) -> bool {
+        let lasts = u64::try_from(HEARING.as_millis()).unwrap_or(u64::MAX);
+        matches!(self.state, State::Found(since) if millis(now) >= since.saturating_add(lasts))
     }
 
     /// When a rotation that is under way at `now` has begun to replace it.
@@ -119,6 +132,13 @@ impl Change {
         }
     }
 
+    pub(super) fn mark_found(entry: &Entry, now: SystemTime) -> Self {
+        let mut change = Self::turn(&entry.id, &entry.digest, b'E', b'F');
+        let since = millis(now).to_string();
+        change.to.extend_from_slice(since.as_bytes());
+        change
+    }
+
     pub(super) fn take_out(id: &[u8]) -> Self {
         Self {
             id: id.to_vec(),
@@ -127,7 +147,7 @@ impl Change {
         }
     }
 
-    fn take_out_if(id: &[u8], digest: &[u8; DIGEST], is: u8) -> Self {
+    pub(super) fn take_out_if(id: &[u8], digest: &[u8; DIGEST], is: u8) -> Self {
         Self {
             to: Vec::new(),
             ..Self::turn(id, digest, is, is)
@@ -199,16 +219,6 @@ impl RedisSessions {
             .run(&self.scripts.index_mark, &[&key], &arguments)
             .await?;
         read(marked).map(|index| index.entries)
-    }
-
-    /// Takes out what was marked and has ended.
-    pub(super) async fn drop_marked(&self, user: &[u8], marked: &[Entry]) -> Result<(), AuthError> {
-        if marked.is_empty() {
-            return Ok(());
-        }
-        let drop = |entry: &Entry| Change::take_out_if(&entry.id, &entry.digest, b'E');
-        let changes: Vec<_> = marked.iter().map(drop).collect();
-        self.change_index(user, None, 0, &changes).await.map(|_| ())
     }
 
     /// Takes out a session that has ended.

@@ -9,6 +9,7 @@
 //! a marked entry, which the next method ends; an old session that has ended without the new one, which costs a
 //! login.
 
+mod end;
 mod enter;
 mod index;
 
@@ -21,7 +22,6 @@ use redis::{Cmd, Value};
 use session_layer::{CreateOutcome, NewSession, RotateOutcome, SessionId, SessionRecord, UserKey};
 
 use self::enter::{Entered, Replaced};
-use self::index::State;
 use super::RedisSessions;
 use super::packed::{HEAD, Head, pack, unpack, user_text};
 use crate::error::unexpected_answer;
@@ -187,10 +187,7 @@ impl RedisSessions {
         user: &UserKey,
     ) -> Result<Vec<SessionRecord>, AuthError> {
         let index = self.read_index(&user_text(user)).await?;
-        let entries = index
-            .entries
-            .iter()
-            .filter(|entry| entry.state != State::Ending);
+        let entries = index.entries.iter().filter(|entry| !entry.is_ending());
         let found = try_join_all(entries.map(|entry| self.get(&entry.digest))).await?;
         found.into_iter().flatten().map(unpack).collect()
     }
@@ -206,13 +203,7 @@ impl RedisSessions {
         let steps = async move {
             let user = user_text(&user);
             let marked = this.mark_ending(&user, only, except).await?;
-            let removed = marked.iter().map(|entry| this.remove(&entry.digest));
-            let removed = try_join_all(removed).await?;
-            this.drop_marked(&user, &marked).await?;
-            // What is between its old secret and its new one ends with its entry.
-            let ended = marked.iter().zip(removed);
-            let ended = ended.filter(|(entry, removed)| *removed || entry.is_being_replaced());
-            ended.map(|(entry, _)| entry.session_id()).collect()
+            this.end_marked(&user, &marked).await
         };
         in_background(steps).await
     }

@@ -9,7 +9,10 @@ local entries = redis.call('HGETALL', KEYS[1])
 for i = 1, #entries, 2 do
   local id, entry = entries[i], entries[i + 1]
   if id ~= 'v' and (ARGV[2] == '' or id == ARGV[2]) and id ~= ARGV[3] then
-    redis.call('HSET', KEYS[1], id, 'E' .. string.sub(entry, 2, 44))
+    -- What a login has ended stays as it is, for whoever marked it to see.
+    if string.byte(entry) ~= 70 then
+      redis.call('HSET', KEYS[1], id, 'E' .. string.sub(entry, 2, 44))
+    end
     marked[#marked + 1] = id
     marked[#marked + 1] = entry
   end
