@@ -30,8 +30,9 @@ use crate::{SessionData, SessionId, SessionRecord, UserKey};
 /// - **Partitions.** A store that cannot change two keys in one step (Redis Cluster, whose old and
 ///   new secret, or user and session, lie in different slots) keeps everything in one slot, or
 ///   keeps to this order: end first, store afterwards; and write the index of a user before the
-///   session it points to, so that a live session is never missing from it. `rotate` then must never
-///   leave both sessions live; when it fails or is dropped half-way, it may have ended the old one
+///   session it points to, or the session first and the index afterwards, before `create` or `rotate`
+///   returns, and take the session back if that fails: nobody knows its secret until then. So a session
+///   that somebody can use is never missing from the index. `rotate` then must never leave both sessions live; when it fails or is dropped half-way, it may have ended the old one
 ///   without storing the new one, which costs a login. Nothing else is weakened by partitions; of
 ///   the suite below, only the checks that no half of a rotation is seen or left are stricter.
 /// - **Dead stays dead.** After `rotate`, `delete`, `delete_by_id` or `delete_all` has ended a
