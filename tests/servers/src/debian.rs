@@ -28,8 +28,13 @@ pub(crate) fn installed(package: &str, find: impl Fn() -> Option<PathBuf>) -> Pa
     let lock = File::create(&lock).expect("the folder for temporary files can be written to");
     lock.lock().expect("files can be locked");
     if find().is_none() {
-        apt(&["update"]);
-        apt(&["install", "-y", "--no-install-recommends", package]);
+        // Without new lists the old ones may do; and somebody else may be fetching them just now.
+        let _ = apt(&["update"]);
+        let install = ["install", "-y", "--no-install-recommends"];
+        // Another program may be installing: wait for it.
+        let wait = ["-o", "DPkg::Lock::Timeout=120"];
+        let arguments = [&wait[..], &install, &[package]].concat();
+        assert!(apt(&arguments), "apt-get {arguments:?} has failed");
     }
     find().unwrap_or_else(|| panic!("{package} was installed and is not where it should be"))
 }
@@ -43,7 +48,8 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn apt(arguments: &[&str]) {
+/// Runs apt-get; false if it fails.
+fn apt(arguments: &[&str]) -> bool {
     // Packages of servers start them; these are for tests only.
     let policy = Path::new("/usr/sbin/policy-rc.d");
     let root = is_root();
@@ -66,8 +72,7 @@ fn apt(arguments: &[&str]) {
     if silence {
         let _ = std::fs::remove_file(policy);
     }
-    let done = status.is_ok_and(|status| status.success());
-    assert!(done, "apt-get {arguments:?} has failed");
+    status.is_ok_and(|status| status.success())
 }
 
 pub(crate) fn is_root() -> bool {
