@@ -399,3 +399,40 @@ async fn ses_18_in_a_cluster_what_ends_beside_logins_is_named() {
         }
     }
 }
+
+/// What a method has marked and not ended yet, a login ends for it, and leaves a note that it was
+/// there: whoever marked it counts it.
+#[cfg(feature = "cluster")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ses_18_in_a_cluster_a_login_leaves_a_note_of_what_it_ends() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let cluster = test_servers::RedisCluster::start();
+    let pool = common::cluster_pool(&cluster);
+    let sessions = RedisStore::new(pool.clone()).sessions();
+    let old = session("alice");
+    let _ = sessions.create(old.clone()).await.expect("create");
+
+    let user = UserKey::new(None, None, "alice");
+    let index = format!("auth:user:{}", URL_SAFE_NO_PAD.encode(user.as_bytes()));
+    let id = old.record.id.to_string();
+    let marked = format!("E{}", URL_SAFE_NO_PAD.encode(old.secret.as_bytes()));
+    let mut redis = pool.get().await.expect("a connection");
+    let mut mark = redis::cmd("HSET");
+    mark.arg(&index).arg(&id).arg(&marked);
+    let new: i64 = mark.query_async(&mut redis).await.expect("HSET");
+    assert_eq!(new, 0, "this is not where the session is entered");
+
+    let cap = SessionCap::new(100, WhenFull::EvictOldest);
+    let login = session("alice").with_cap(cap);
+    let _ = sessions.create(login).await.expect("create");
+    assert!(sessions.find(&old.secret).await.expect("find").is_none());
+    let note: String = redis::cmd("HGET")
+        .arg(&index)
+        .arg(&id)
+        .query_async(&mut redis)
+        .await
+        .expect("HGET");
+    assert!(note.starts_with('F'), "{note}");
+}
