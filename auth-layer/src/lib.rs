@@ -26,6 +26,8 @@ mod rate;
 mod refusal;
 mod revocation;
 mod scheme;
+#[cfg(feature = "seal")]
+mod seal;
 mod secret;
 mod strip_headers;
 
@@ -62,6 +64,8 @@ pub use self::revocation::{
     IssuedToken, MAX_LEEWAY, MemoryRevocations, Revocations, SharedRevocations, SubjectRevocation,
 };
 pub use self::scheme::{ConflictPolicy, Scheme, SchemeFn, Verdict, scheme_fn};
+#[cfg(feature = "seal")]
+pub use self::seal::SealingKeys;
 pub use self::secret::{
     ExposeSecret, SecretBox, SecretDigest, SecretSlice, SecretString, random_bytes,
 };
