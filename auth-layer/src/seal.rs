@@ -75,12 +75,8 @@ impl SealingKeys {
     /// `secret` has at least 128 random bits. Different purposes give independent keys.
     #[must_use]
     pub fn derive(secret: &[u8], purpose: &str) -> Self {
-        let mut key = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::new(Some(SALT), secret)
-            .expand(purpose.as_bytes(), key.as_mut_slice())
-            .expect("32 bytes are not too many for HKDF");
         Self {
-            current: XChaCha20Poly1305::new(&Key::from(*key)),
+            current: cipher(secret, purpose),
             previous: Vec::new(),
         }
     }
@@ -133,6 +129,14 @@ impl SealingKeys {
         })
         .map(SecretSlice::from)
     }
+}
+
+fn cipher(secret: &[u8], purpose: &str) -> XChaCha20Poly1305 {
+    let mut key = Zeroizing::new([0; 32]);
+    Hkdf::<Sha256>::new(Some(SALT), secret)
+        .expand(purpose.as_bytes(), key.as_mut_slice())
+        .expect("32 bytes are not too many for HKDF");
+    XChaCha20Poly1305::new(&Key::from(*key))
 }
 
 /// The context as one text that no other context has.
