@@ -1,7 +1,7 @@
 //! Server processes.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,19 @@ impl Process {
     ///
     /// Panics if it cannot be run.
     pub(crate) fn run(command: &mut Command) -> Self {
+        Self::spawn(command, Stdio::null())
+    }
+
+    /// As [`run`](Self::run), with a standard input that can be written to.
+    pub(crate) fn run_with_input(command: &mut Command) -> (Self, ChildStdin) {
+        let mut process = Self::spawn(command, Stdio::piped());
+        let input = process.0.stdin.take().expect("it is piped");
+        (process, input)
+    }
+
+    fn spawn(command: &mut Command, input: Stdio) -> Self {
         let child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
