@@ -36,6 +36,7 @@ async fn what_is_issued_is_accepted_and_says_the_same() {
         .scopes(scopes.clone())
         .roles(["admin", "editor"])
         .tenant("acme")
+        .session_id("session-1")
         .acr("gold")
         .factor(Factor::new(FactorKind::Password, at(NOW - 500)))
         .factor(Factor::new(FactorKind::Otp, at(NOW - 20)));
@@ -56,6 +57,7 @@ async fn what_is_issued_is_accepted_and_says_the_same() {
         assert_eq!(token.scopes(), &scopes);
         assert_eq!(identity.roles().collect::<Vec<_>>(), ["admin", "editor"]);
         assert_eq!(identity.acr(), Some("gold"));
+        assert_eq!(identity.session_id(), Some("session-1"));
         assert_eq!(identity.token_id(), Some(token.token_id()));
         assert_eq!(identity.auth_time(), Some(at(NOW - 20)));
         // Refreshing one factor does not refresh the other.

@@ -22,6 +22,7 @@ async fn a_good_token_is_an_identity() {
         "scope": "b a",
         "roles": ["admin", "editor"],
         "jti": "token-1",
+        "sid": "session-1",
         "acr": "urn:example:loa:2",
         "auth_time": NOW - 30,
         "amr": ["pwd", "otp", "unheard-of"],
@@ -39,6 +40,7 @@ async fn a_good_token_is_an_identity() {
     assert_eq!(identity.scopes().to_string(), "a b");
     assert_eq!(identity.roles().collect::<Vec<_>>(), ["admin", "editor"]);
     assert_eq!(identity.token_id(), Some("token-1"));
+    assert_eq!(identity.session_id(), Some("session-1"));
     assert_eq!(identity.acr(), Some("urn:example:loa:2"));
     assert_eq!(identity.auth_time(), Some(at(NOW - 30)));
     assert_eq!(identity.expires_at(), Some(at(NOW + 600)));

@@ -207,6 +207,25 @@ async fn jwt_19_a_revoked_token_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn jwt_19_all_tokens_of_a_session_end_with_it() {
+    for store in stores() {
+        let jwt = jwt().revocations(store.clone());
+        let tokens: Vec<_> = [("t1", "s1"), ("t2", "s1"), ("t3", "s2"), ("s1", "s3")]
+            .map(|(jti, sid)| token(&claims_with(json!({ "jti": jti, "sid": sid }))))
+            .into();
+        for token in &tokens {
+            assert!(jwt.verify_token(token).await.is_ok());
+        }
+        let end = at(NOW + 660);
+        store.revoke_token(ISSUER, "s1", end).await.unwrap();
+        for (index, revoked) in [true, true, false, true].into_iter().enumerate() {
+            let found = refused_as_revoked(&jwt, &tokens[index]).await;
+            assert_eq!(found, revoked, "{index}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn jwt_19_a_store_that_is_down_fails_closed() {
     let remote = Remote {
         memory: MemoryRevocations::new(),

@@ -16,7 +16,7 @@ use crate::time::keep;
 /// [`Revocations`] on Redis, from [`RedisStore::revocations`](crate::RedisStore::revocations). Cheap
 /// to clone.
 ///
-/// A question is one trip: one `MGET`, or up to three `GET`s side by side in a cluster.
+/// A question is one trip: one `MGET`, or up to four `GET`s side by side in a cluster.
 #[derive(Clone, Debug)]
 pub struct RedisRevocations {
     link: Link,
@@ -92,8 +92,9 @@ impl Revocations for RedisRevocations {
             keys.push(self.subject_key(token.issuer, token.tenant, token.subject));
         }
         let instants = keys.len();
-        if let (Some(issuer), Some(token_id)) = (token.issuer, token.token_id) {
-            keys.push(self.token_key(issuer, token_id));
+        if let Some(issuer) = token.issuer {
+            let ids = token.token_id.into_iter().chain(token.session_id);
+            keys.extend(ids.map(|id| self.token_key(issuer, id)));
         }
         let values = self.get_all(&keys).await?;
         let issued_at = instant(token.issued_at);

@@ -35,12 +35,16 @@ impl SqlRevocations {
 impl Revocations for SqlRevocations {
     async fn is_revoked(&self, token: &IssuedToken<'_>) -> Result<bool, AuthError> {
         let anywhere = subject_key(token.issuer, None, token.subject);
-        let step = IsRevoked {
-            // Without an issuer there is nobody whose token of that id could be taken back.
-            token: token
+        // Without an issuer there is nobody whose token of that id could be taken back.
+        let key = |id: Option<&str>| {
+            token
                 .issuer
-                .zip(token.token_id)
-                .map(|(issuer, id)| token_key(issuer, id)),
+                .zip(id)
+                .map(|(issuer, id)| token_key(issuer, id))
+        };
+        let step = IsRevoked {
+            token: key(token.token_id),
+            session: key(token.session_id),
             anywhere,
             there: token.tenant.map_or(anywhere, |tenant| {
                 subject_key(token.issuer, Some(tenant), token.subject)
@@ -83,6 +87,7 @@ fn subject_key(issuer: Option<&str>, tenant: Option<&str>, subject: &str) -> [u8
 
 struct IsRevoked {
     token: Option<[u8; 32]>,
+    session: Option<[u8; 32]>,
     anywhere: [u8; 32],
     there: [u8; 32],
     issued_at: i64,
@@ -95,7 +100,7 @@ impl Step for IsRevoked {
 
     async fn run(&self, connection: &mut Connection) -> Result<bool, Error> {
         const ASK: &str = "SELECT \
-            (SELECT COUNT(*) FROM auth_revoked_tokens WHERE token_key = $1) + \
+            (SELECT COUNT(*) FROM auth_revoked_tokens WHERE token_key IN ($1, $5)) + \
             (SELECT COUNT(*) FROM auth_revoked_subjects \
                 WHERE subject_key IN ($2, $3) AND issued_until >= $4)";
 
@@ -104,6 +109,7 @@ impl Step for IsRevoked {
             (&self.anywhere).into(),
             (&self.there).into(),
             self.issued_at.into(),
+            self.session.as_ref().into(),
         ];
         Ok(connection.one(ASK, &parameters).await?.int(0)? != 0)
     }

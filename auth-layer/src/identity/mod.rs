@@ -153,7 +153,10 @@ impl Identity {
         self.inner.expires_at
     }
 
-    /// The public id of the session; not the secret in the cookie.
+    /// The public id of the session, and not the secret in the cookie; of a bearer token, what its
+    /// claim `sid` names: the session at its issuer, or the family of refresh tokens that it comes
+    /// from. Whether there is one says nothing about how the request was authenticated: ask
+    /// [`scheme`](Self::scheme).
     pub fn session_id(&self) -> Option<&str> {
         self.inner.session_id.as_deref()
     }

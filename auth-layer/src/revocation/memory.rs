@@ -111,9 +111,10 @@ impl MemoryRevocations {
             None => Some(&issuers.own),
         };
         issuer.is_some_and(|issuer| {
-            let by_id = |id| issuer.tokens.contains_key(id);
+            let mut ids = token.token_id.into_iter().chain(token.session_id);
             let subject = issuer.subjects.get(token.subject);
-            token.token_id.is_some_and(by_id) || subject.is_some_and(|subject| subject.ends(token))
+            ids.any(|id| issuer.tokens.contains_key(id))
+                || subject.is_some_and(|subject| subject.ends(token))
         })
     }
 

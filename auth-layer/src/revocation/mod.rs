@@ -32,6 +32,9 @@ pub struct IssuedToken<'a> {
     pub subject: &'a str,
     /// `jti`; a token without one can only be taken back with everything of its subject.
     pub token_id: Option<&'a str>,
+    /// The session or the family of refresh tokens that it was issued for (`sid`), if it says so:
+    /// when that is taken back, all tokens of it are.
+    pub session_id: Option<&'a str>,
     /// When it was issued, at the earliest; 1970 if the token does not say, so that any revocation of
     /// its subject ends it.
     pub issued_at: SystemTime,
@@ -51,8 +54,16 @@ impl<'a> IssuedToken<'a> {
             tenant: None,
             subject,
             token_id,
+            session_id: None,
             issued_at,
         }
+    }
+
+    /// The same token, issued for this session or family of refresh tokens.
+    #[must_use]
+    pub const fn of_session(mut self, session_id: &'a str) -> Self {
+        self.session_id = Some(session_id);
+        self
     }
 
     /// What proved `identity`.
@@ -63,6 +74,7 @@ impl<'a> IssuedToken<'a> {
             tenant: identity.tenant(),
             subject: identity.subject(),
             token_id: identity.token_id(),
+            session_id: identity.session_id(),
             issued_at,
         }
     }
@@ -143,9 +155,12 @@ impl<'a> SubjectRevocation<'a> {
 
 /// Where it is kept which tokens were taken back.
 ///
-/// There are two ways to take something back: one token by its id, or everything of a subject that
-/// was issued up to an instant. "Password changed", "user disabled" and "log out everywhere" are
-/// the second.
+/// There are two ways to take something back: by an id, or everything of a subject that was issued up
+/// to an instant. "Password changed", "user disabled" and "log out everywhere" are the second.
+///
+/// An id is that of one token (`jti`), or that of a session or a family of refresh tokens (`sid`),
+/// which ends all tokens that were issued for it. Both are random, so that the ids of one issuer are
+/// one namespace.
 ///
 /// A scheme that is given one asks on every request. If the store cannot answer, the request is answered
 /// 503.
@@ -156,6 +171,8 @@ impl<'a> SubjectRevocation<'a> {
 /// - `until` is when everything revoked has ended anyway. Verifiers allow for clocks that differ and
 ///   accept it a little longer, so an entry may be forgotten [`MAX_LEEWAY`] (5 minutes) after `until`
 ///   and not before.
+/// - A token is revoked if its id was taken back, or the id of its session; an issuer's ids are one
+///   namespace.
 /// - A revocation of a subject is for one issuer, or for none. It is for one tenant, or, without a
 ///   tenant, for the subject in every tenant and in none; see [`SubjectRevocation::ends`].
 /// - The instant of a subject, issuer and tenant only moves forward, whatever order revocations
@@ -182,7 +199,8 @@ pub trait Revocations: Send + Sync + 'static {
         token: &IssuedToken<'_>,
     ) -> impl Future<Output = Result<bool, AuthError>> + Send;
 
-    /// Takes back one token, which ends at `until` by itself.
+    /// Takes back one token, which ends at `until` by itself; or, by the id of a session or of a family
+    /// of refresh tokens, all tokens that were issued for it, of which the last ends at `until`.
     ///
     /// # Errors
     ///

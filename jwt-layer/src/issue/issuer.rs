@@ -75,6 +75,8 @@ struct Payload<'a> {
     amr_at: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
 }
 
 fn names<S: serde::Serializer>(
@@ -176,6 +178,7 @@ impl Issuer {
             amr: factors,
             amr_at,
             acr: request.acr.as_deref(),
+            sid: request.session_id.as_deref(),
         };
         let token = self.sign(&payload)?;
         config.events.record(

@@ -27,6 +27,7 @@ pub struct AccessTokenRequest {
     pub(super) factors: Vec<Factor>,
     pub(super) auth_time: Option<SystemTime>,
     pub(super) acr: Option<String>,
+    pub(super) session_id: Option<String>,
     /// Whether it was made from the identity of an API key.
     pub(super) from_key: bool,
 }
@@ -43,12 +44,13 @@ impl AccessTokenRequest {
             factors: Vec::new(),
             auth_time: None,
             acr: None,
+            session_id: None,
             from_key: false,
         }
     }
 
     /// A token that says of a principal what `identity` says: subject, tenant, roles, scopes,
-    /// factors, `auth_time` and `acr`. Nothing is proved anew by it, so freshness stays what it was.
+    /// factors, `auth_time`, `acr` and session. Nothing is proved anew by it, so freshness stays what it was.
     ///
     /// [`Issuer::issue`](crate::Issuer::issue) refuses one that is made from the identity of an API
     /// key: the token would not say so, and do what keys may not.
@@ -62,6 +64,7 @@ impl AccessTokenRequest {
             factors: identity.factors().to_vec(),
             auth_time: identity.auth_time(),
             acr: identity.acr().map(str::to_owned),
+            session_id: identity.session_id().map(str::to_owned),
             from_key: identity.key_id().is_some(),
         }
     }
@@ -109,6 +112,14 @@ impl AccessTokenRequest {
     /// When the user last authenticated actively.
     pub fn auth_time(mut self, time: SystemTime) -> Self {
         self.auth_time = Some(time);
+        self
+    }
+
+    /// The public id of the session or of the family of refresh tokens that it is issued for; written
+    /// as the claim `sid`. [`Revocations::revoke_token`](crate::Revocations::revoke_token) with it ends
+    /// all tokens that were issued for that session.
+    pub fn session_id(mut self, id: impl Into<String>) -> Self {
+        self.session_id = Some(id.into());
         self
     }
 

@@ -48,6 +48,9 @@ impl VerificationPolicy {
         if let Some(id) = claims.string("jti")? {
             identity = identity.token_id(id.into_owned());
         }
+        if let Some(id) = claims.string("sid")?.filter(|id| !id.is_empty()) {
+            identity = identity.session_id(id.into_owned());
+        }
         if let Some(acr) = claims.string("acr")? {
             identity = identity.acr(acr.into_owned());
         }

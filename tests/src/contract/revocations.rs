@@ -18,6 +18,7 @@ const TENANT: &str =
 const NOW: &str = "check_now: The answer, if it can be given without waiting";
 const SEEN: &str = "A revocation that returned `Ok` is seen by every later question";
 const SUBJECT: &str = "revoke_subject: Takes back everything of a subject that was issued at `issued_until` or earlier";
+const SESSION: &str = "A token is revoked if its id was taken back, or the id of its session";
 const TOKEN: &str = "revoke_token: Takes back one token";
 
 /// The shortest step between instants: that of a token's `iat_ms`.
@@ -26,7 +27,7 @@ const STEP: Duration = Duration::from_millis(1);
 /// Checks [`Revocations`] against their contract, as far as it does not take time.
 ///
 /// What is checked: what is revoked and, as much, what is not: other issuers and tenants, other
-/// subjects, other ids, names whose parts only look alike when they are joined, tokens without an id; the instant of
+/// subjects, other ids, other sessions, names whose parts only look alike when they are joined, tokens without an id; the instant of
 /// a subject, to the millisecond before, at and after it; that it only moves forward, also when fifty
 /// revocations come at once; that a revocation which returned is seen by all tasks; and that
 /// `check_now` never says anything else than `is_revoked`.
@@ -49,6 +50,7 @@ pub async fn revocations<R: Revocations>(make: impl AsyncFn() -> R) {
     need_threads();
     let trial = Trial::new(make().await, this_second());
     trial.one_token_is_taken_back().await;
+    trial.all_tokens_of_a_session_are_taken_back().await;
     trial.joined_names_do_not_meet().await;
     trial.everything_up_to_the_instant_is_taken_back().await;
     trial.a_subject_is_one_of_an_issuer_and_a_tenant().await;
@@ -215,6 +217,42 @@ impl<R: Revocations> Trial<R> {
         self.expect(&namesake, false, TOKEN).await;
         answer(self.store.revoke_token(issuer, "", until).await);
         self.expect(&namesake, false, TOKEN).await;
+    }
+
+    async fn all_tokens_of_a_session_are_taken_back(&self) {
+        let (session, other) = (unique("session"), unique("session"));
+        let (subject, issuer) = (unique("subject"), &*self.issuer);
+        let id = unique("token");
+        let tokens =
+            [None, Some(&*id)].map(|id| IssuedToken::new(issuer, &subject, id, self.start));
+        for token in tokens {
+            self.expect(&token.of_session(&session), false, SESSION)
+                .await;
+        }
+        answer(
+            self.store
+                .revoke_token(issuer, &session, self.until())
+                .await,
+        );
+        for token in tokens {
+            for (token, revoked) in [
+                (token, false),
+                (token.of_session(&session), true),
+                (token.of_session(&other), false),
+            ] {
+                self.expect(&token, revoked, SESSION).await;
+            }
+            let elsewhere = IssuedToken::new("https://other.example", &subject, None, self.start);
+            let elsewhere = elsewhere.of_session(&session);
+            self.expect(&elsewhere, false, "revoke_token: one issuer's")
+                .await;
+        }
+        // Its own id counts beside that of a session that goes on.
+        answer(self.store.revoke_token(issuer, &id, self.until()).await);
+        for (token, revoked) in tokens.into_iter().zip([false, true]) {
+            self.expect(&token.of_session(&other), revoked, SESSION)
+                .await;
+        }
     }
 
     /// `a:b` and `c` are not `a` and `b:c`.

@@ -14,6 +14,7 @@ enum Fault {
     ForgetsAtTheEnd,
     ForgetsEarly,
     IgnoresIssuer,
+    IgnoresSession,
     IgnoresTenant,
     InstantIsAfter,
     JoinsNames,
@@ -21,6 +22,7 @@ enum Fault {
     LastWinsInRace,
     None,
     NowIsStale,
+    SessionHidesToken,
     UntilIsTheLast,
     WholeSeconds,
 }
@@ -80,7 +82,14 @@ impl Naive {
             let entry = entries.get(&self.key(&kind, issuer, token.subject));
             entry.is_some_and(ends)
         };
-        token.token_id.is_some_and(by_id)
+        let session = token
+            .session_id
+            .filter(|_| self.fault != Fault::IgnoresSession);
+        let token_id = token
+            .token_id
+            .filter(|_| self.fault != Fault::SessionHidesToken || session.is_none());
+        token_id.is_some_and(by_id)
+            || session.is_some_and(by_id)
             || by_tenant(None)
             || (token.tenant.is_some() && by_tenant(token.tenant))
     }
@@ -179,6 +188,8 @@ fn revocations_without_fault_pass() {
 fn jwt_20_revocations_that_miss_tokens_are_found() {
     for (fault, line) in [
         (Fault::IgnoresIssuer, "one issuer's"),
+        (Fault::IgnoresSession, "or the id of its session"),
+        (Fault::SessionHidesToken, "or the id of its session"),
         (Fault::IgnoresTenant, "for the subject in every tenant"),
         (Fault::JoinsNames, "issuer and name are two things"),
         (Fault::InstantIsAfter, "counts as issued before it"),
