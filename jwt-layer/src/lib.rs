@@ -3,6 +3,7 @@
 
 mod algorithm;
 mod crypto;
+mod fetch;
 mod issue;
 mod key;
 mod policy;
@@ -14,6 +15,13 @@ pub use auth_layer::{
 };
 
 pub use self::algorithm::Algorithm;
+#[cfg(feature = "reqwest")]
+pub use self::fetch::ReqwestClient;
+#[cfg(feature = "remote")]
+pub use self::fetch::ServiceClient;
+pub use self::fetch::{
+    Addresses, HttpClient, HttpError, HttpErrorKind, HttpLimits, SecureUrl, SharedHttpClient,
+};
 pub use self::issue::{AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, SigningKey};
 pub use self::key::{KeyLookup, KeySet, KeySource, Keys, VerifyingKey, WantedKey};
 pub use self::policy::{ClientToken, PolicyBuilder, VerificationPolicy};
