@@ -7,8 +7,6 @@
 
 mod support;
 
-use std::time::{Duration, Instant};
-
 use serde_json::json;
 use support::showcase::{PASSWORD, api_key, basic, bearer, log_in};
 use support::{Running, refuses_to_start};
@@ -33,15 +31,6 @@ fn start(stores: &[(&str, &str)]) -> Running {
 /// Form-encoded, for `POST /account/password`.
 fn change(current: &str, new: &str) -> String {
     format!("current={current}&new={new}").replace(' ', "+")
-}
-
-/// Asks again until the answer is right, or half a minute is over.
-async fn wait_for_status(showcase: &Running, path: &str, status: u16) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while showcase.get(path, &[]).await.status != status {
-        assert!(Instant::now() < deadline, "{path} is not {status}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[tokio::test]
@@ -201,7 +190,7 @@ async fn ses_20_while_redis_is_down_nobody_is_taken_for_anonymous() {
     );
 
     redis.restart();
-    wait_for_status(&showcase, "/readyz", 200).await;
+    showcase.wait_for("/readyz", &[], 200).await;
     let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();
     assert_eq!(showcase.get("/me", &[cookie]).await.status, 200);
 }
@@ -220,7 +209,7 @@ async fn while_the_database_is_down_no_password_is_wrong() {
     assert_eq!(showcase.get("/me", &headers).await.status, 503);
     assert_eq!(showcase.get("/whoami", &[]).await.status, 200);
     postgres.restart();
-    wait_for_status(&showcase, "/readyz", 200).await;
+    showcase.wait_for("/readyz", &[], 200).await;
     assert_eq!(showcase.get("/me", &headers).await.status, 200);
     assert_eq!(log_in(&showcase, "alice", PASSWORD).await.status, 303);
 }
@@ -247,7 +236,7 @@ async fn ses_20_a_password_is_not_changed_while_nothing_can_be_ended() {
         assert_eq!(answer.status, 503, "{answer:?}");
 
         redis.restart();
-        wait_for_status(&showcase, "/readyz", 200).await;
+        showcase.wait_for("/readyz", &[], 200).await;
         // Nothing is half done, and it can be tried again.
         assert_eq!(log_in(&showcase, "alice", NEW).await.status, 401);
         let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();

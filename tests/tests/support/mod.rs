@@ -10,6 +10,7 @@
     reason = "each test file uses a part of it"
 )]
 
+pub mod provider;
 pub mod showcase;
 pub mod webdriver;
 
@@ -20,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, SET_COOKIE};
@@ -85,7 +86,7 @@ pub struct Running {
     pub greeting: Arc<Mutex<String>>,
     log: Option<JoinHandle<String>>,
     secrets: Mutex<Vec<String>>,
-    client: Client<HttpConnector, Full<Bytes>>,
+    web: Web,
 }
 
 impl Running {
@@ -129,7 +130,7 @@ impl Running {
             greeting,
             log: Some(log),
             secrets: Mutex::default(),
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            web: Web::new(),
         }
     }
 
@@ -140,21 +141,8 @@ impl Running {
 
     /// Sends a request; `headers` are `name: value`.
     pub async fn send(&self, method: &str, path: &str, headers: &[String], body: &str) -> Answer {
-        let mut req = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url));
-        for header in headers {
-            let (name, value) = header.split_once(": ").unwrap();
-            req = req.header(name, value);
-        }
-        let req = req.body(Full::from(body.to_owned())).unwrap();
-        let (parts, body) = self.client.request(req).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        let url = format!("{}{path}", self.url);
+        self.web.send(method, &url, headers, body).await
     }
 
     /// Sends a head that promises a body of `promised` bytes, and `sent` of it; the head that comes
@@ -178,6 +166,22 @@ impl Running {
             answer.extend_from_slice(&buffer[..read]);
         }
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Asks again until the answer has this status, or half a minute is over.
+    pub async fn wait_for(&self, path: &str, headers: &[String], status: u16) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let answer = self.get(path, headers).await;
+            if answer.status == status {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{path} is not {status}: {answer:?}"
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub async fn get(&self, path: &str, headers: &[String]) -> Answer {
@@ -235,6 +239,37 @@ pub fn refuses_to_start(package: &str, variables: &[(&str, &str)]) -> String {
     assert!(!output.status.success(), "{variables:?}: it started");
     assert!(output.stdout.is_empty(), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
+}
+
+/// A client that asks anybody.
+#[derive(Debug)]
+pub struct Web {
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl Web {
+    pub fn new() -> Self {
+        Self {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    /// Sends a request; `headers` are `name: value`.
+    pub async fn send(&self, method: &str, url: &str, headers: &[String], body: &str) -> Answer {
+        let mut req = Request::builder().method(method).uri(url);
+        for header in headers {
+            let (name, value) = header.split_once(": ").unwrap();
+            req = req.header(name, value);
+        }
+        let req = req.body(Full::from(body.to_owned())).unwrap();
+        let (parts, body) = self.client.request(req).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
 }
 
 /// What came back.
