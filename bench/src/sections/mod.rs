@@ -2,12 +2,14 @@
 
 pub(crate) mod anonymous;
 pub(crate) mod basic;
+pub mod jwt;
 mod layers;
 mod refused;
 pub mod sessions;
 
 use axum::body::Body;
 use axum::http::Request;
+use jwt_layer::Algorithm;
 use tokio::runtime::Runtime;
 
 use crate::harness::Section;
@@ -25,6 +27,10 @@ pub const SECTIONS: &[NamedSection] = &[
     ("refused-malformed", |_| refused::malformed()),
     ("refused-unknown", |_| refused::unknown()),
     ("sessions", |_| sessions::section()),
+    ("jwt-hs256", |_| first_sight(Algorithm::Hs256)),
+    ("jwt-rs256", |_| first_sight(Algorithm::Rs256)),
+    ("jwt-es256", |_| first_sight(Algorithm::Es256)),
+    ("jwt-eddsa", |_| first_sight(Algorithm::EdDsa)),
 ];
 
 /// A request with the headers that most clients send: looking a header up costs more the fuller the
@@ -40,4 +46,8 @@ pub fn request(authorization: Option<&'static str>) -> Request<Body> {
         request = request.header("authorization", value);
     }
     request.body(Body::empty()).unwrap_or_default()
+}
+
+fn first_sight(algorithm: Algorithm) -> Section {
+    jwt::first_sight(&jwt::Tokens::new(algorithm, jwt::FRESH))
 }
