@@ -20,6 +20,7 @@ mod extract;
 mod guard;
 mod identity;
 mod layer;
+mod name_digest;
 mod origin;
 mod password;
 mod rate;
@@ -29,6 +30,8 @@ mod scheme;
 #[cfg(feature = "seal")]
 mod seal;
 mod secret;
+mod shards;
+mod single_use;
 mod strip_headers;
 
 pub use self::authorization::authorization;
@@ -69,4 +72,5 @@ pub use self::seal::SealingKeys;
 pub use self::secret::{
     ExposeSecret, SecretBox, SecretDigest, SecretSlice, SecretString, random_bytes,
 };
+pub use self::single_use::{MemorySingleUse, SharedSingleUse, SingleUse, SingleUseKey};
 pub use self::strip_headers::{StripIdentityHeaders, StripIdentityHeadersService};

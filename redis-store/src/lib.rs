@@ -10,6 +10,7 @@ mod remember;
 mod revocations;
 mod script;
 mod sessions;
+mod single_use;
 mod store;
 mod time;
 
@@ -19,4 +20,5 @@ pub use self::rate_counters::RedisRateCounters;
 pub use self::remember::RedisRememberStore;
 pub use self::revocations::RedisRevocations;
 pub use self::sessions::{NearCache, RedisSessions};
+pub use self::single_use::RedisSingleUse;
 pub use self::store::{RedisStore, RedisStoreBuilder};

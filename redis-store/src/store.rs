@@ -11,6 +11,7 @@ use crate::rate_counters::RedisRateCounters;
 use crate::remember::RedisRememberStore;
 use crate::revocations::RedisRevocations;
 use crate::sessions::RedisSessions;
+use crate::single_use::RedisSingleUse;
 
 /// The stores on one Redis, which share a connection.
 ///
@@ -76,6 +77,11 @@ impl RedisStore {
     /// The counters of HTTP Digest.
     pub fn nonce_counters(&self) -> RedisNonceCounters {
         RedisNonceCounters::new(self.link.clone(), self.clock.clone(), &self.prefix)
+    }
+
+    /// What was used and may not be used again.
+    pub fn single_use(&self) -> RedisSingleUse {
+        RedisSingleUse::new(self.link.clone(), &self.prefix)
     }
 }
 

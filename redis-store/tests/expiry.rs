@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use auth_layer::digest::{NonceCounters as _, NonceId};
 use auth_layer::{
     Charge, Identity, MAX_LEEWAY, RateCounters as _, RateKey, Revocations as _, SecretDigest,
-    SubjectRevocation, random_bytes,
+    SingleUse as _, SingleUseKey, SubjectRevocation, random_bytes,
 };
 use redis_store::{RedisSessions, RedisStore};
 use session_layer::{
@@ -150,6 +150,12 @@ async fn all_verbs_of_the_others(store: &RedisStore) {
         let advanced = nonces.advance(nonce, count, now + HOUR);
         assert_eq!(advanced.await.expect("advance"), count != 2);
     }
+
+    let key = SingleUseKey::new("test", ["ann"]);
+    for fresh in [true, false] {
+        let claimed = store.single_use().claim(&key, now + HOUR, now).await;
+        assert_eq!(claimed.expect("claim"), fresh);
+    }
 }
 
 async fn every_key_has_an_end(store: &RedisStore, nodes: &[&RedisServer]) {
@@ -176,6 +182,7 @@ async fn every_key_has_an_end(store: &RedisStore, nodes: &[&RedisServer]) {
     is_about(ttl_of(nodes, "token"), DAY + MAX_LEEWAY);
     is_about(ttl_of(nodes, "subject"), DAY + MAX_LEEWAY);
     is_about(ttl_of(nodes, "nonce"), HOUR + MAX_LEEWAY);
+    is_about(ttl_of(nodes, "used"), HOUR + MAX_LEEWAY);
     is_about(ttl_of(nodes, "rate"), 2 * HOUR / 3 + MAX_LEEWAY);
     let all = keys(nodes);
     for (kind, number) in [
@@ -187,12 +194,13 @@ async fn every_key_has_an_end(store: &RedisStore, nodes: &[&RedisServer]) {
         ("subject", 1),
         ("rate", 1),
         ("nonce", 1),
+        ("used", 1),
     ] {
         let beginning = format!("auth:{kind}:");
         let found = all.iter().filter(|(key, _)| key.starts_with(&beginning));
         assert_eq!(found.count(), number, "{kind}: {all:?}");
     }
-    assert_eq!(all.len(), 9, "{all:?}");
+    assert_eq!(all.len(), 10, "{all:?}");
     assert!(all.iter().all(|(_, ttl)| !ttl.is_zero()), "{all:?}");
 }
 

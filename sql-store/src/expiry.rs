@@ -20,12 +20,12 @@ pub(crate) struct DeleteExpired {
 pub(crate) struct Table {
     /// The outer condition looks again at a row that was changed meanwhile.
     sql: &'static str,
-    /// Whether verifiers may still accept for a while what it revokes.
+    /// Whether nodes whose clocks differ may still accept for a while what it forbids.
     with_leeway: bool,
 }
 
 impl DeleteExpired {
-    pub(crate) const TABLES: [Table; 4] = [
+    pub(crate) const TABLES: [Table; 5] = [
         Table {
             sql: "DELETE FROM auth_sessions WHERE expires_at <= $1 AND secret_digest IN (\
                 SELECT secret_digest FROM auth_sessions WHERE expires_at <= $1 \
@@ -47,6 +47,12 @@ impl DeleteExpired {
         Table {
             sql: "DELETE FROM auth_revoked_subjects WHERE kept_until <= $1 AND subject_key IN (\
                 SELECT subject_key FROM auth_revoked_subjects WHERE kept_until <= $1 \
+                ORDER BY kept_until LIMIT $2)",
+            with_leeway: true,
+        },
+        Table {
+            sql: "DELETE FROM auth_used_once WHERE kept_until <= $1 AND use_key IN (\
+                SELECT use_key FROM auth_used_once WHERE kept_until <= $1 \
                 ORDER BY kept_until LIMIT $2)",
             with_leeway: true,
         },

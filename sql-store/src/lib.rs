@@ -19,6 +19,7 @@ mod remember;
 mod revocations;
 #[cfg(feature = "session")]
 mod sessions;
+mod single_use;
 mod step;
 mod store;
 mod time;
@@ -35,6 +36,7 @@ pub use self::remember::SqlRememberStore;
 pub use self::revocations::SqlRevocations;
 #[cfg(feature = "session")]
 pub use self::sessions::SqlSessions;
+pub use self::single_use::SqlSingleUse;
 pub use self::store::SqlStore;
 #[cfg(feature = "login")]
 pub use self::users::{InsertedUser, SqlUsers};

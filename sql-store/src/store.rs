@@ -48,6 +48,12 @@ impl SqlStore {
         crate::SqlRevocations::new(self.pools.clone())
     }
 
+    /// Where it is kept what was used and may not be used again.
+    #[must_use]
+    pub fn single_use(&self) -> crate::SqlSingleUse {
+        crate::SqlSingleUse::new(self.pools.clone())
+    }
+
     /// Where users with passwords are kept.
     #[cfg(feature = "login")]
     #[must_use]
@@ -62,8 +68,8 @@ impl SqlStore {
         crate::SqlSessions::new(self.pools.clone())
     }
 
-    /// Removes rows of sessions, remembered logins and revocations that are over at `now`, at most `limit` of each table,
-    /// and says how many. What is over counts for nothing anyway; this gives its room back.
+    /// Removes rows of sessions, remembered logins, revocations and used keys that are over at `now`, at
+    /// most `limit` of each table, and says how many. What is over counts for nothing anyway; this gives its room back.
     ///
     /// Call it from time to time, again at once if it returns `limit` or more.
     ///

@@ -55,6 +55,13 @@ async fn x_18_revocations_in_sql() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x_18_single_use_in_sql() {
+    for (_, store, _) in databases().await.all {
+        contract::single_use(async || store.single_use()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x_18_users_in_sql() {
     async fn put(users: &SqlUsers, username: &str, record: Option<UserRecord>) {
         match record {

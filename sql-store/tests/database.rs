@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use auth_layer::digest::{Algorithm, DigestRecord, DigestStore as _};
 use auth_layer::{
     AuthErrorKind, CredentialEpoch, Identity, IssuedToken, MAX_LEEWAY, Revocations as _,
-    SecretDigest, SubjectRevocation, random_bytes,
+    SecretDigest, SingleUse as _, SingleUseKey, SubjectRevocation, random_bytes,
 };
 use login::password::{PasswordHash, UserRecord, UserStore as _};
 use session_layer::{
@@ -462,6 +462,8 @@ async fn what_is_over_is_removed_and_nothing_else() {
             .await
             .unwrap();
         revocations.revoke_subject(&subject).await.unwrap();
+        let (used, key) = (store.single_use(), SingleUseKey::new("test", [name]));
+        assert!(used.claim(&key, ends, now).await.unwrap(), "{name}");
 
         assert_eq!(
             store.delete_expired(ends - millisecond, 100).await.unwrap(),
@@ -481,9 +483,11 @@ async fn what_is_over_is_removed_and_nothing_else() {
         assert_eq!(store.delete_expired(last, 100).await.unwrap(), 0, "{name}");
         let token = IssuedToken::new("issuer", "bob", Some("token"), now);
         assert!(revocations.is_revoked(&token).await.unwrap(), "{name}");
+        assert!(!used.claim(&key, ends, now).await.unwrap(), "{name}");
         let later = ends + MAX_LEEWAY + millisecond;
-        assert_eq!(store.delete_expired(later, 100).await.unwrap(), 2, "{name}");
+        assert_eq!(store.delete_expired(later, 100).await.unwrap(), 3, "{name}");
         assert!(!revocations.is_revoked(&token).await.unwrap(), "{name}");
+        assert!(used.claim(&key, ends, now).await.unwrap(), "{name}");
     }
 }
 

@@ -4,7 +4,9 @@ mod broken;
 
 use apikey_layer::MemoryApiKeys;
 use auth_layer::digest::{DigestStore as _, MemoryDigestStore, MemoryNonceCounters};
-use auth_layer::{MemoryRateCounters, MemoryRevocations, SharedRateCounters};
+use auth_layer::{
+    MemoryRateCounters, MemoryRevocations, MemorySingleUse, SharedRateCounters, SharedSingleUse,
+};
 use auth_test::{Faults, Faulty, contract};
 use login::password::MemoryUserStore;
 use session_layer::{MemoryRememberStore, MemorySessionBackend};
@@ -75,6 +77,16 @@ async fn x_18_rate_counters_in_memory() {
     contract::rate_counters(async || SharedRateCounters::new(MemoryRateCounters::new())).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x_18_single_use_in_memory() {
+    contract::single_use(async || MemorySingleUse::new()).await;
+    contract::single_use(async || SharedSingleUse::new(MemorySingleUse::new())).await;
+    for capacity in [1, 10, 1_000] {
+        contract::single_use_when_full(async || MemorySingleUse::with_capacity(capacity).unwrap())
+            .await;
+    }
+}
+
 /// A suite asks the same store again and again, and a store without faults passes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_healthy_faulty_store_keeps_the_contract() {
@@ -91,6 +103,8 @@ async fn a_healthy_faulty_store_keeps_the_contract() {
     contract::rate_counters(async || rates.clone()).await;
     let revocations = Faulty::new(MemoryRevocations::new(), &faults);
     contract::revocations(async || revocations.clone()).await;
+    let used = Faulty::new(MemorySingleUse::new(), &faults);
+    contract::single_use(async || used.clone()).await;
     assert!(faults.calls() > 1_000);
 
     let users = Faulty::new(MemoryDigestStore::new("printers"), &faults);

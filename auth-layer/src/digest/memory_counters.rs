@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::{NonceCounters, NonceId};
+use crate::shards::Shards;
 use crate::{AuthError, ConfigError, SharedClock};
 
 /// [`NonceCounters`] in the memory of this process, bounded.
@@ -18,8 +18,7 @@ use crate::{AuthError, ConfigError, SharedClock};
 /// Clones share what they count.
 #[derive(Clone)]
 pub struct MemoryNonceCounters {
-    shards: Arc<[Mutex<Shard>]>,
-    capacity: usize,
+    shards: Shards<Shard>,
     clock: SharedClock,
 }
 
@@ -32,8 +31,6 @@ struct Shard {
     forgotten: Option<SystemTime>,
 }
 
-const SHARDS: usize = 16;
-
 impl MemoryNonceCounters {
     /// How many nonces are counted at once, unless another number is asked for.
     pub const DEFAULT_CAPACITY: usize = 1 << 17;
@@ -41,7 +38,10 @@ impl MemoryNonceCounters {
     /// Room for [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) nonces.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_shards(SHARDS, Self::DEFAULT_CAPACITY)
+        Self {
+            shards: Shards::with_room(Self::DEFAULT_CAPACITY),
+            clock: SharedClock::system(),
+        }
     }
 
     /// Room for `capacity` nonces, which should be several times the number of clients that come
@@ -53,19 +53,10 @@ impl MemoryNonceCounters {
     ///
     /// Fails if `capacity` is 0.
     pub fn with_capacity(capacity: usize) -> Result<Self, ConfigError> {
-        if capacity == 0 {
-            return Err(ConfigError::new("capacity", "must be at least 1"));
-        }
-        let shards = if capacity < 64 * SHARDS { 1 } else { SHARDS };
-        Ok(Self::with_shards(shards, capacity))
-    }
-
-    fn with_shards(shards: usize, capacity: usize) -> Self {
-        Self {
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
-            capacity: capacity.div_ceil(shards),
+        Ok(Self {
+            shards: Shards::new(capacity)?,
             clock: SharedClock::system(),
-        }
+        })
     }
 
     /// The clock to expire by. Default: the system's.
@@ -136,27 +127,23 @@ impl NonceCounters for MemoryNonceCounters {
         count: u32,
         expires_at: SystemTime,
     ) -> Result<bool, AuthError> {
-        // All bytes of an id are random, so one of them spreads nonces evenly.
-        let shard = usize::from(nonce.as_bytes()[0]) % self.shards.len();
-        // No step between lock and unlock leaves a shard half changed, so a poisoned one is whole.
-        let mut shard = self.shards[shard]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shards.of(nonce.as_bytes()[0]);
         let now = self.clock.now();
-        shard.advance(nonce, count, expires_at, now, self.capacity)
+        shard.advance(nonce, count, expires_at, now, self.shards.each())
     }
 }
 
 impl fmt::Debug for MemoryNonceCounters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryNonceCounters")
-            .field("capacity", &(self.capacity * self.shards.len()))
+            .field("capacity", &self.shards.capacity())
             .finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
@@ -213,7 +200,7 @@ mod tests {
             assert!(!counters.advance(id(1), 3, at(1100)).await.unwrap());
         }
         {
-            let shard = counters.shards[0].lock().unwrap();
+            let shard = counters.shards.of(0);
             assert_eq!((shard.counts.len(), shard.expiries.len()), (0, 0));
         }
         // One that was never seen may have been forgotten by a process before this.

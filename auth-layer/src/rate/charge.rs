@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use sha2::{Digest as _, Sha256};
-
 use super::Rate;
+use crate::name_digest::name_digest;
 
 /// The key of a bucket: a SHA-256 of what is counted, so that stores hold no names and no addresses.
 ///
@@ -27,17 +26,7 @@ impl RateKey {
     /// parts, is another key.
     #[must_use]
     pub fn new<P: AsRef<[u8]>>(purpose: &str, parts: impl IntoIterator<Item = P>) -> Self {
-        fn add(hash: &mut Sha256, part: &[u8]) {
-            // The length goes before, so that no two lists of parts are one text.
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        let mut hash = Sha256::new();
-        add(&mut hash, purpose.as_bytes());
-        for part in parts {
-            add(&mut hash, part.as_ref());
-        }
-        Self(hash.finalize().into())
+        Self(name_digest(purpose, parts))
     }
 
     /// A key that was stored.

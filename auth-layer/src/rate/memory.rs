@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::bucket::{self, bounded, give_back, leeway_micros, micros, take};
 use super::{Charge, Rate, RateCounters, RateKey, TakeOutcome};
+use crate::shards::Shards;
 use crate::{AuthError, ConfigError};
 
 /// [`RateCounters`] in the memory of this process, bounded.
@@ -37,8 +37,7 @@ use crate::{AuthError, ConfigError};
 /// ```
 #[derive(Clone)]
 pub struct MemoryRateCounters {
-    shards: Arc<[Mutex<Shard>]>,
-    capacity: usize,
+    shards: Shards<Shard>,
 }
 
 #[derive(Default)]
@@ -54,8 +53,6 @@ struct Bucket {
     rate: Rate,
 }
 
-const SHARDS: usize = 16;
-
 /// How long a shard is left alone after it was searched for full buckets, in microseconds.
 const SWEEP_EVERY: u64 = 60 * 1_000_000;
 
@@ -66,7 +63,9 @@ impl MemoryRateCounters {
     /// Room for [`DEFAULT_CAPACITY`](Self::DEFAULT_CAPACITY) buckets that are not full.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_shards(SHARDS, Self::DEFAULT_CAPACITY)
+        Self {
+            shards: Shards::with_room(Self::DEFAULT_CAPACITY),
+        }
     }
 
     /// Room for `capacity` buckets that are not full. The memory is taken as it is needed.
@@ -77,33 +76,19 @@ impl MemoryRateCounters {
     ///
     /// Fails if `capacity` is 0.
     pub fn with_capacity(capacity: usize) -> Result<Self, ConfigError> {
-        if capacity == 0 {
-            return Err(ConfigError::new("capacity", "must be at least 1"));
-        }
-        let shards = if capacity < 64 * SHARDS { 1 } else { SHARDS };
-        Ok(Self::with_shards(shards, capacity))
-    }
-
-    fn with_shards(shards: usize, capacity: usize) -> Self {
-        Self {
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
-            capacity: capacity.div_ceil(shards),
-        }
+        Ok(Self {
+            shards: Shards::new(capacity)?,
+        })
     }
 
     /// How many buckets are kept, full ones that were not swept yet included.
     pub fn len(&self) -> usize {
-        let lens = self.shards.iter().map(|shard| lock(shard).buckets.len());
-        lens.sum()
+        self.shards.iter().map(|shard| shard.buckets.len()).sum()
     }
 
     /// Whether none are kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    fn shard(&self, key: &RateKey) -> MutexGuard<'_, Shard> {
-        lock(&self.shards[usize::from(key.as_bytes()[0]) % self.shards.len()])
     }
 }
 
@@ -111,11 +96,6 @@ impl Default for MemoryRateCounters {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Every change of a shard is one insertion or removal, so one that is poisoned is whole.
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Bucket {
@@ -220,21 +200,24 @@ impl RateCounters for MemoryRateCounters {
     async fn take(&self, charges: &[Charge], now: SystemTime) -> Result<TakeOutcome, AuthError> {
         let now = micros(now);
         in_order(charges, |charge| {
-            self.shard(charge.key()).take(charge, now, self.capacity)
+            let mut shard = self.shards.of(charge.key().as_bytes()[0]);
+            shard.take(charge, now, self.shards.each())
         })
     }
 
     async fn peek(&self, charges: &[Charge], now: SystemTime) -> Result<TakeOutcome, AuthError> {
         let now = micros(now);
         in_order(charges, |charge| {
-            Ok(self.shard(charge.key()).peek(charge, now))
+            Ok(self.shards.of(charge.key().as_bytes()[0]).peek(charge, now))
         })
     }
 
     async fn give_back(&self, charges: &[Charge], now: SystemTime) -> Result<(), AuthError> {
         let now = micros(now);
         for charge in charges {
-            self.shard(charge.key()).give_back(charge, now);
+            self.shards
+                .of(charge.key().as_bytes()[0])
+                .give_back(charge, now);
         }
         Ok(())
     }
@@ -263,7 +246,7 @@ fn in_order(
 impl fmt::Debug for MemoryRateCounters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryRateCounters")
-            .field("capacity", &(self.capacity * self.shards.len()))
+            .field("capacity", &self.shards.capacity())
             .finish_non_exhaustive()
     }
 }

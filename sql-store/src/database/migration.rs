@@ -29,6 +29,7 @@ macro_rules! migration {
 const MIGRATIONS: &[Migration] = &[
     migration!("0001_first.sql"),
     migration!("0002_remembered_logins.sql"),
+    migration!("0003_used_once.sql"),
 ];
 
 /// The version that the tables have when all migrations have run.

@@ -30,6 +30,7 @@
     doc = "| [`user_store`] | `login::password::UserStore` | `login` |"
 )]
 //! | [`revocations`], [`revocations_over_time`] | `auth_layer::Revocations` | |
+//! | [`single_use`], [`single_use_when_full`] | `auth_layer::SingleUse` | |
 //! | [`rate_counters`] | `auth_layer::RateCounters` | |
 //! | [`digest_store`] | `auth_layer::digest::DigestStore` | |
 //! | [`nonce_counters`], [`nonce_counters_over_time`], [`nonce_counters_when_full`] | `auth_layer::digest::NonceCounters` | |
@@ -56,6 +57,7 @@ mod remember_store;
 mod revocations;
 #[cfg(feature = "session")]
 mod session_backend;
+mod single_use;
 #[cfg(feature = "login")]
 mod user_store;
 
@@ -75,6 +77,7 @@ pub use self::remember_store::remember_store;
 pub use self::revocations::{revocations, revocations_over_time};
 #[cfg(feature = "session")]
 pub use self::session_backend::{partitioned_session_backend, session_backend};
+pub use self::single_use::{single_use, single_use_when_full};
 #[cfg(feature = "login")]
 pub use self::user_store::user_store;
 

@@ -9,5 +9,6 @@ mod remember_store;
 mod revocations;
 #[cfg(feature = "session")]
 mod session_backend;
+mod single_use;
 #[cfg(feature = "login")]
 mod user_store;

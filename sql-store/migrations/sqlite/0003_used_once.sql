@@ -1,0 +1,7 @@
+-- What may be used once: proofs, assertions, logout tokens.
+
+CREATE TABLE auth_used_once (
+    use_key BLOB PRIMARY KEY,
+    kept_until INTEGER NOT NULL
+) STRICT;
+CREATE INDEX auth_used_once_by_end ON auth_used_once (kept_until);
