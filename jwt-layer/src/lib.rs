@@ -9,6 +9,7 @@ mod key;
 mod policy;
 mod scheme;
 mod token;
+mod verifier;
 
 pub use auth_layer::{
     IssuedToken, MemoryRevocations, Revocations, SharedRevocations, SubjectRevocation,
@@ -24,5 +25,11 @@ pub use self::fetch::{
 };
 pub use self::issue::{AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, SigningKey};
 pub use self::key::{KeyLookup, KeySet, KeySource, Keys, VerifyingKey, WantedKey};
-pub use self::policy::{ClientToken, PolicyBuilder, VerificationPolicy};
+pub use self::policy::{ClientToken, PolicyBuilder, TokenKind, VerificationPolicy};
 pub use self::scheme::{BearerToken, Jwt, VerifyFuture};
+pub use self::verifier::{TokenVerifier, VerifiedToken};
+
+/// The kinds of tokens that a [`VerificationPolicy`] can be for.
+pub mod kind {
+    pub use crate::policy::AccessToken;
+}

@@ -17,7 +17,9 @@ use http::request::Parts;
 use self::challenge::Challenger;
 pub use self::token::BearerToken;
 pub use self::verify::VerifyFuture;
+use crate::policy::AccessToken;
 use crate::token::Compact;
+use crate::verifier::Trusted;
 use crate::{Keys, SharedRevocations, VerificationPolicy};
 
 /// Bearer tokens that are JWTs.
@@ -38,19 +40,12 @@ pub struct Jwt {
 
 #[derive(Clone)]
 struct Inner {
-    trusted: Vec<Trusted>,
+    trusted: Vec<Trusted<AccessToken>>,
     clock: SharedClock,
     revocations: Option<SharedRevocations>,
     challenger: Challenger,
     left: Vec<Box<str>>,
     max_token_size: usize,
-}
-
-/// An issuer's policy and the keys that are the issuer's alone.
-#[derive(Clone)]
-struct Trusted {
-    policy: VerificationPolicy,
-    keys: Keys,
 }
 
 impl Jwt {
@@ -59,7 +54,7 @@ impl Jwt {
     pub fn new(policy: VerificationPolicy, keys: impl Into<Keys>) -> Self {
         Self {
             inner: Arc::new(Inner {
-                max_token_size: policy.max_token_size,
+                max_token_size: policy.common.max_token_size,
                 trusted: vec![Trusted {
                     policy,
                     keys: keys.into(),
@@ -83,12 +78,12 @@ impl Jwt {
         policy: VerificationPolicy,
         keys: impl Into<Keys>,
     ) -> Result<Self, ConfigError> {
-        let same = |trusted: &Trusted| trusted.policy.issuer == policy.issuer;
+        let same = |trusted: &Trusted<_>| trusted.policy.issuer() == policy.issuer();
         if self.inner.trusted.iter().any(same) {
             return Err(ConfigError::new("issuer", "is trusted already"));
         }
         let inner = Arc::make_mut(&mut self.inner);
-        inner.max_token_size = inner.max_token_size.max(policy.max_token_size);
+        inner.max_token_size = inner.max_token_size.max(policy.common.max_token_size);
         inner.trusted.push(Trusted {
             policy,
             keys: keys.into(),

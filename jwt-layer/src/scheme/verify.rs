@@ -9,9 +9,10 @@ use std::time::SystemTime;
 
 use auth_layer::{AuthError, AuthErrorKind, Identity};
 
-use super::{BearerToken, Inner, Trusted};
+use super::{BearerToken, Inner};
 use crate::token::{Claims, Compact, Header};
-use crate::{IssuedToken, KeyLookup, Revocations, SharedRevocations, WantedKey};
+use crate::verifier::{Look, Trusted, could_not_ask};
+use crate::{IssuedToken, Revocations, SharedRevocations};
 
 /// Verifies one token. Ready at once unless keys are fetched or revocations are asked for elsewhere.
 #[must_use = "futures do nothing unless polled"]
@@ -33,7 +34,7 @@ struct Verified {
 /// What one look at a token came to.
 enum Outcome {
     Verified(Verified),
-    /// The key is not known, and its source may learn of it.
+    /// The key is not known to this issuer's source, which may learn of it.
     MissingKey {
         trusted: usize,
     },
@@ -57,49 +58,33 @@ impl Inner {
         let header = Header::parse(&header)?;
         let payload = compact.payload()?;
         let (index, claims) = self.issuer_of(&payload)?;
-        let Trusted { policy, keys } = &self.trusted[index];
-        if token.len() > policy.max_token_size {
+        let trusted = &self.trusted[index];
+        if token.len() > trusted.policy.common.max_token_size {
             return Err(AuthError::malformed("token_too_long"));
         }
-        policy.check_header(&header)?;
-
-        let wanted = WantedKey::new(header.kid.as_deref(), header.algorithm);
-        let key = match keys.find(&wanted) {
-            KeyLookup::Found(key) => key,
-            KeyLookup::Unknown => return Err(AuthError::invalid("unknown_key")),
-            KeyLookup::Ask => return Ok(Outcome::MissingKey { trusted: index }),
-            KeyLookup::Unavailable => return Err(AuthError::unavailable("keys_unavailable")),
-        };
         let now = self.clock.now();
-        let times = policy.check_times(&claims, now).map_err(unverified)?;
-        // A source that answers with a key for another algorithm must not widen anything.
-        let signature = compact.signature()?;
-        if key.algorithm() != header.algorithm || !key.verify(compact.signed, signature.as_bytes())
-        {
-            return Err(AuthError::invalid("bad_signature"));
-        }
-        policy.check_claims(&claims)?;
-        let identity = policy.identity(&claims, times, now)?;
+        let proof = match trusted.judge(&compact, &header, &claims, now)? {
+            Look::Verified(proof) => proof,
+            Look::MissingKey => return Ok(Outcome::MissingKey { trusted: index }),
+        };
         drop(claims);
         Ok(Outcome::Verified(Verified {
-            identity: identity.raw_claims(payload).build(),
-            issued_at: times.issued_at,
+            identity: proof.proved.identity.raw_claims(payload).build(),
+            issued_at: proof.proved.issued_at,
         }))
     }
 
     /// The claims, and which of the issuers made them, by their own account.
     fn issuer_of<'a>(&self, payload: &'a [u8]) -> Result<(usize, Claims<'a>), AuthError> {
-        let depths = self.trusted.iter().map(|one| one.policy.max_depth());
+        let depths = self.trusted.iter().map(|one| one.policy.common.max_depth);
         let deepest = depths.max().unwrap_or(1);
         let claims = Claims::parse(payload, deepest)?;
-        let issuer = claims
-            .string("iss")?
-            .ok_or_else(|| AuthError::invalid("missing_iss"))?;
-        let same = |trusted: &Trusted| *trusted.policy.issuer == *issuer;
+        let issuer = claims.issuer()?;
+        let same = |trusted: &Trusted<_>| *trusted.policy.issuer() == *issuer;
         match self.trusted.iter().position(same) {
             // Another issuer may have been allowed to nest deeper.
-            Some(index) if self.trusted[index].policy.max_depth() < deepest => {
-                let own = self.trusted[index].policy.max_depth();
+            Some(index) if self.trusted[index].policy.common.max_depth < deepest => {
+                let own = self.trusted[index].policy.common.max_depth;
                 Ok((index, Claims::parse(payload, own)?))
             }
             Some(index) => Ok((index, claims)),
@@ -122,14 +107,7 @@ impl Inner {
         token: BearerToken,
         trusted: usize,
     ) -> Result<Identity, AuthError> {
-        let header = Compact::split(token.as_bytes(), self.max_token_size)?.header()?;
-        let header = Header::parse(&header)?;
-        let wanted = WantedKey::new(header.kid.as_deref(), header.algorithm);
-        self.trusted[trusted]
-            .keys
-            .refresh(&wanted)
-            .await
-            .map_err(could_not_ask)?;
+        self.trusted[trusted].learn_key(token.as_bytes()).await?;
 
         match self.look(token.as_bytes())? {
             Outcome::Verified(verified) => match &self.revocations {
@@ -160,20 +138,6 @@ impl Verified {
             .map_err(could_not_ask)?;
         self.admit(revoked)
     }
-}
-
-/// What the claims say before the signature has held, anybody may have written: it does not choose
-/// the reason of an event, and stands behind it only.
-fn unverified(error: AuthError) -> AuthError {
-    AuthError::invalid("refused_unverified").with_source(error)
-}
-
-/// Whatever a store or a key source fails with, it is not the token's fault.
-fn could_not_ask(error: AuthError) -> AuthError {
-    if error.kind() == AuthErrorKind::Unavailable {
-        return error;
-    }
-    AuthError::unavailable("could_not_check").with_source(error)
 }
 
 impl Future for VerifyFuture {

@@ -25,6 +25,23 @@ impl<'a> Claims<'a> {
         self.members.has(name)
     }
 
+    pub(crate) fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.has(name))
+    }
+
+    /// `iss`, which is there and one string.
+    pub(crate) fn issuer(&self) -> Result<Cow<'a, str>, AuthError> {
+        self.string("iss")?
+            .ok_or_else(|| AuthError::invalid("missing_iss"))
+    }
+
+    /// `sub`, which is there and not empty.
+    pub(crate) fn subject(&self) -> Result<Cow<'a, str>, AuthError> {
+        self.string("sub")?
+            .filter(|subject| !subject.is_empty())
+            .ok_or_else(|| AuthError::invalid("missing_sub"))
+    }
+
     /// A claim that is a string, if it is there.
     pub(crate) fn string(&self, name: &str) -> Result<Option<Cow<'a, str>>, AuthError> {
         self.members.string(name).map_err(ill_typed)

@@ -58,17 +58,14 @@ impl<'a> Header<'a> {
         })
     }
 
-    /// Whether `typ` is this media type: without regard to case, with or without `application/`
-    /// (RFC 7515 section 4.1.9).
-    pub(crate) fn is_type(&self, media_type: &str) -> bool {
+    /// `typ` without `application/` (RFC 7515 section 4.1.9).
+    pub(crate) fn bare_type(&self) -> Option<&str> {
         const PREFIX: &str = "application/";
 
-        self.typ.as_deref().is_some_and(|typ| {
-            let bare = match typ.split_at_checked(PREFIX.len()) {
-                Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
-                _ => typ,
-            };
-            bare.eq_ignore_ascii_case(media_type)
+        let typ = self.typ.as_deref()?;
+        Some(match typ.split_at_checked(PREFIX.len()) {
+            Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,
+            _ => typ,
         })
     }
 }
