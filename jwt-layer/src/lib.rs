@@ -31,5 +31,5 @@ pub use self::verifier::{TokenVerifier, VerifiedToken};
 
 /// The kinds of tokens that a [`VerificationPolicy`] can be for.
 pub mod kind {
-    pub use crate::policy::AccessToken;
+    pub use crate::policy::{AccessToken, DpopProof};
 }

@@ -130,7 +130,7 @@ impl SigningKey {
         jwk::to_json(&self.public, self.algorithm, self.kid())
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, AuthError> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, AuthError> {
         self.signer.sign(message)
     }
 }

@@ -4,6 +4,7 @@ use auth_layer::{ConfigError, SecretSlice};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use crate::Algorithm;
@@ -24,7 +25,13 @@ pub(crate) struct Jwk {
     n: Option<String>,
     e: Option<String>,
     k: Option<String>,
-    d: Option<serde::de::IgnoredAny>,
+    d: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
 }
 
 impl Jwk {
@@ -48,7 +55,10 @@ impl Jwk {
         {
             return Err(refused("is not for verifying, by its `key_ops`"));
         }
-        if self.d.is_some() {
+        let private = [
+            &self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth,
+        ];
+        if private.iter().any(|member| member.is_some()) {
             return Err(refused(
                 "is a private key, and verifying takes the public one",
             ));

@@ -92,7 +92,7 @@ impl VerifyingKey {
         Self::from_parsed(algorithm, &jwk::Jwk::parse(json)?)
     }
 
-    fn from_parsed(algorithm: Algorithm, jwk: &jwk::Jwk) -> Result<Self, ConfigError> {
+    pub(crate) fn from_parsed(algorithm: Algorithm, jwk: &jwk::Jwk) -> Result<Self, ConfigError> {
         jwk.check_purpose(algorithm)?;
         let mut key = Self::new(algorithm, &jwk.material()?)?;
         key.kid = jwk.kid.as_deref().map(Box::from);

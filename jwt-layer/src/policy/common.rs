@@ -91,6 +91,10 @@ impl Common {
         if !audiences.iter().any(|named| self.is_audience(named)) {
             return Err(AuthError::invalid("wrong_audience"));
         }
+        self.check_required(claims)
+    }
+
+    pub(super) fn check_required(&self, claims: &Claims<'_>) -> Result<(), AuthError> {
         if !self.required.iter().all(|name| claims.has(name)) {
             return Err(AuthError::invalid("missing_claim"));
         }

@@ -3,6 +3,7 @@
 mod access_token;
 mod builder;
 mod common;
+mod dpop_proof;
 mod kind;
 
 use std::time::Duration;
@@ -10,8 +11,12 @@ use std::time::Duration;
 pub use self::access_token::{AccessToken, ClientToken};
 pub use self::builder::PolicyBuilder;
 pub(crate) use self::common::{Common, Times};
+pub use self::dpop_proof::DpopProof;
 pub use self::kind::TokenKind;
 pub(crate) use self::kind::{Rules, Signed};
+
+#[cfg(test)]
+mod tests;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,12 +29,13 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// |---|---|---|
 /// | [`access_token`](Self::access_token) (RFC 9068) | `at+jwt` | `iss` `aud` `exp` `iat` `sub` `jti` `client_id` |
 /// | [`plain_access_token`](Self::plain_access_token) | none, `JWT` or `at+jwt` | `iss` `aud` `exp` `sub` |
+/// | [`dpop_proof`](Self::dpop_proof) (RFC 9449) | `dpop+jwt` | `iat` `jti` `htm` `htu`; no issuer, no audience |
 ///
 /// # How a token is judged
 ///
 /// 1. Size, three parts, strict base64url.
 /// 2. Header: an algorithm we know, no `crit`, `b64`, `zip` or `enc`, no member twice, a sane `kid`.
-///    `jwk`, `jku`, `x5u` and `x5c` are never looked at.
+///    `jku`, `x5u` and `x5c` are never looked at, and `jwk` in DPoP proofs only.
 /// 3. Claims: one JSON object, no member twice, bounded depth; `iss` is a string and equal to the
 ///    issuer's.
 /// 4. `typ`, and an algorithm that the policy allows; the key for exactly this algorithm.

@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 4;
 /// What of a header counts.
 ///
 /// `jwk`, `jku`, `x5u` and `x5c` are not here: a token does not bring the key that it is checked
-/// with.
+/// with. The one exception has a [reader of its own](Self::parse_with_key).
 #[derive(Debug)]
 pub(crate) struct Header<'a> {
     pub(crate) algorithm: Algorithm,
@@ -26,10 +26,19 @@ pub(crate) struct Header<'a> {
 
 impl<'a> Header<'a> {
     pub(crate) fn parse(json: &'a [u8]) -> Result<Self, AuthError> {
-        let members = Members::parse(json, MAX_DEPTH).map_err(|fault| match fault {
-            Fault::Repeated => AuthError::malformed("header_member_twice"),
-            _ => AuthError::malformed("unreadable_header"),
-        })?;
+        Self::read(&members(json)?)
+    }
+
+    /// For DPoP proofs alone, which are signed by the key in `jwk` (RFC 9449 section 4.2).
+    pub(crate) fn parse_with_key(json: &'a [u8]) -> Result<(Self, &'a str), AuthError> {
+        let members = members(json)?;
+        let key = members
+            .get("jwk")
+            .ok_or_else(|| AuthError::malformed("missing_proof_key"))?;
+        Ok((Self::read(&members)?, key))
+    }
+
+    fn read(members: &Members<'a>) -> Result<Self, AuthError> {
         // Extensions that must be understood (RFC 7515 section 4.1.11) and none of which is; `b64`
         // changes what is signed (RFC 7797), `zip` what is read, `enc` makes it no signed token.
         for name in ["b64", "crit", "enc", "zip"] {
@@ -68,4 +77,11 @@ impl<'a> Header<'a> {
             _ => typ,
         })
     }
+}
+
+fn members(json: &[u8]) -> Result<Members<'_>, AuthError> {
+    Members::parse(json, MAX_DEPTH).map_err(|fault| match fault {
+        Fault::Repeated => AuthError::malformed("header_member_twice"),
+        _ => AuthError::malformed("unreadable_header"),
+    })
 }

@@ -12,7 +12,7 @@ use crate::policy::{AccessToken, TokenKind};
 use crate::token::{Claims, Compact, Header};
 use crate::{Keys, VerificationPolicy};
 
-pub(crate) use self::trusted::{Look, Proof, Trusted, could_not_ask};
+pub(crate) use self::trusted::{Look, Proof, Trusted, check_signature, could_not_ask, unverified};
 pub use self::verified::VerifiedToken;
 
 /// Verifies tokens of one kind and one issuer: a policy, the issuer's keys and a clock.
