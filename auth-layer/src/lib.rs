@@ -52,7 +52,10 @@ pub use self::event::{Event, EventKind, EventSink, Events};
 pub use self::extract::{
     Claims, CurrentUser, CurrentUserRejection, FromIdentity, Required, Requires,
 };
-pub use self::guard::{Guard, GuardFuture, LoginRedirect, RequireAuth, Requirement, ReturnTo};
+pub use self::guard::{
+    Decision, Guard, GuardFuture, LoginRedirect, RequireAuth, Requirement, ReturnTo,
+    WaitingGuardFuture,
+};
 pub use self::identity::{
     CredentialEpoch, Factor, FactorKind, Identity, IdentityBuilder, InvalidScope, ScopeSet,
 };
@@ -60,7 +63,8 @@ pub use self::layer::{AuthLayer, Authenticate, ResponseFuture};
 pub use self::origin::Origin;
 pub use self::password::{PasswordCredentials, PasswordVerifier};
 pub use self::rate::{
-    Charge, MemoryRateCounters, Rate, RateCounters, RateKey, SharedRateCounters, TakeOutcome,
+    Charge, MemoryRateCounters, Rate, RateCounters, RateKey, RateLimit, RateLimitService,
+    SharedRateCounters, TakeOutcome,
 };
 pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_response};
 pub use self::revocation::{

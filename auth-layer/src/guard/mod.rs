@@ -5,9 +5,11 @@ mod layer;
 mod login_redirect;
 mod requirement;
 mod return_to;
+mod waiting;
 
 pub use self::future::GuardFuture;
 pub use self::layer::{Guard, RequireAuth};
 pub use self::login_redirect::LoginRedirect;
 pub use self::requirement::Requirement;
 pub use self::return_to::ReturnTo;
+pub use self::waiting::{Decision, WaitingGuardFuture};

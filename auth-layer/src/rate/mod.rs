@@ -3,6 +3,7 @@
 mod bucket;
 mod charge;
 mod counters;
+mod limit;
 mod memory;
 mod shared;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use self::charge::{Charge, RateKey};
 pub use self::counters::{RateCounters, TakeOutcome};
+pub use self::limit::{RateLimit, RateLimitService};
 pub use self::memory::MemoryRateCounters;
 pub use self::shared::SharedRateCounters;
 use crate::ConfigError;

@@ -2,12 +2,10 @@
 
 use std::fmt;
 use std::mem;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use auth_layer::{AuthError, ClientAddress, Problem, RefusalBody, refusal_response};
+use auth_layer::{ClientAddress, Decision, Problem, RefusalBody, WaitingGuardFuture};
 use http::{Request, Response};
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -92,7 +90,7 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = AttemptLimitFuture<S, R, B>;
+    type Future = WaitingGuardFuture<S, B, R>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -105,13 +103,8 @@ where
         // `poll_ready` was asked of this one: the clone is for the next request.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
-        AttemptLimitFuture {
-            state: State::Look {
-                future: Box::pin(async move { limits.peek(client).await }),
-                next: Some((inner, req)),
-            },
-            refusal: self.refusal.clone(),
-        }
+        let looking = async move { Decision::from(limits.peek(client).await) };
+        WaitingGuardFuture::decide(looking, inner, req, self.refusal.clone())
     }
 }
 
@@ -121,74 +114,5 @@ impl<S: fmt::Debug, R> fmt::Debug for AttemptLimitService<S, R> {
             .field("inner", &self.inner)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// The response of [`AttemptLimitService`].
-    pub struct AttemptLimitFuture<S, R, B>
-    where
-        S: Service<Request<B>>,
-    {
-        #[pin]
-        state: State<S, B>,
-        refusal: R,
-    }
-}
-
-type Look = Pin<Box<dyn Future<Output = Result<(), AuthError>> + Send>>;
-
-pin_project! {
-    #[project = StateProj]
-    enum State<S, B>
-    where
-        S: Service<Request<B>>,
-    {
-        Look {
-            future: Look,
-            next: Option<(S, Request<B>)>,
-        },
-        Call {
-            #[pin]
-            future: S::Future,
-        },
-    }
-}
-
-impl<S, R, B, ResBody> Future for AttemptLimitFuture<S, R, B>
-where
-    R: RefusalBody<ResBody>,
-    S: Service<Request<B>, Response = Response<ResBody>>,
-    ResBody: Default,
-{
-    type Output = Result<S::Response, S::Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            let state = match this.state.as_mut().project() {
-                StateProj::Look { future, next } => {
-                    let looked = ready!(future.as_mut().poll(cx));
-                    let (mut inner, req) = next.take().expect("polled after completion");
-                    if let Err(error) = looked {
-                        return Poll::Ready(Ok(refusal_response(this.refusal, error)));
-                    }
-                    State::Call {
-                        future: inner.call(req),
-                    }
-                }
-                StateProj::Call { future } => return future.poll(cx),
-            };
-            this.state.set(state);
-        }
-    }
-}
-
-impl<S, R, B> fmt::Debug for AttemptLimitFuture<S, R, B>
-where
-    S: Service<Request<B>>,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AttemptLimitFuture").finish_non_exhaustive()
     }
 }

@@ -94,7 +94,7 @@ mod scheme;
 #[cfg(test)]
 mod tests;
 
-pub use self::layer::{AttemptLimitFuture, AttemptLimitLayer, AttemptLimitService};
+pub use self::layer::{AttemptLimitLayer, AttemptLimitService};
 pub use self::limits::AttemptLimits;
 pub use self::rules::AttemptRules;
 pub use self::scheme::{LimitedCredential, LimitedScheme};
