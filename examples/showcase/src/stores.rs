@@ -45,6 +45,10 @@ impl Stores {
             let database = database(url.expose_secret()).await?;
             stores.users = UserTable::in_database(&database, REALM);
             stores.api_keys = SharedApiKeyStore::new(database.api_keys());
+            // What was taken back must not be good again after a restart that has kept the keys.
+            if settings.redis_url.is_none() {
+                stores.revocations = SharedRevocations::new(database.revocations());
+            }
         }
         stores.has_epochs = settings.redis_url.is_none() || settings.database_url.is_some();
         Ok(stores)

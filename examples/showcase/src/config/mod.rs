@@ -2,6 +2,8 @@
 //!
 //! Whatever is wrong stops the start with one line that names the variable.
 
+mod trusted;
+
 use std::env;
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,10 +13,11 @@ use std::time::Duration;
 use auth_layer::{
     ConfigError, ExposeSecret, Origin, SecretString, TrustedProxies, check_duration, random_bytes,
 };
-use jwt_layer::{Algorithm, KeySet, VerificationPolicy, VerifyingKey};
+use jwt_layer::Algorithm;
 use login::attempts::AttemptRules;
 use session_layer::SessionLimits;
 
+pub(crate) use self::trusted::TrustedIssuer;
 use crate::duration;
 
 /// Variables of features that this build does not have. To ignore one would be to pretend: somebody
@@ -42,13 +45,6 @@ pub(crate) struct Config {
     login_limit: Option<AttemptRules>,
     trusted_proxies: TrustedProxies,
     trusted_issuer: Option<TrustedIssuer>,
-}
-
-/// Another issuer whose tokens are accepted.
-#[derive(Clone, Debug)]
-pub(crate) struct TrustedIssuer {
-    pub(crate) policy: VerificationPolicy,
-    pub(crate) keys: KeySet,
 }
 
 /// The configuration with the defaults that depend on the address filled in.
@@ -209,7 +205,7 @@ impl Config {
                     .map_err(|error| WrongVariable::new("TRUSTED_PROXIES", error))?,
                 None => TrustedProxies::none(),
             },
-            trusted_issuer: trusted_issuer(&text)?,
+            trusted_issuer: trusted::read(&text)?,
         })
     }
 }
@@ -230,79 +226,6 @@ fn algorithm(variable: &'static str, name: &str) -> Result<Algorithm, WrongVaria
         .ok_or_else(|| WrongVariable::new(variable, "is not an algorithm that is supported"))
 }
 
-/// `TRUST_ISSUER` and what belongs to it: all of it, or nothing.
-fn trusted_issuer(
-    text: &impl Fn(&'static str) -> Result<Option<String>, WrongVariable>,
-) -> Result<Option<TrustedIssuer>, WrongVariable> {
-    let issuer = text("TRUST_ISSUER")?;
-    let audience = text("TRUST_AUDIENCE")?;
-    let jwks = text("TRUST_JWKS")?;
-    let secret = text("TRUST_HS256_SECRET")?;
-    let algorithms = text("TRUST_ALGORITHMS")?;
-
-    let Some(issuer) = issuer else {
-        for (name, value) in [
-            ("TRUST_AUDIENCE", &audience),
-            ("TRUST_JWKS", &jwks),
-            ("TRUST_HS256_SECRET", &secret),
-            ("TRUST_ALGORITHMS", &algorithms),
-        ] {
-            if value.is_some() {
-                return Err(WrongVariable::new(name, "needs TRUST_ISSUER"));
-            }
-        }
-        return Ok(None);
-    };
-    let audience = audience
-        .ok_or_else(|| WrongVariable::new("TRUST_AUDIENCE", "is needed with TRUST_ISSUER"))?;
-    let wrong = |name| move |error: ConfigError| WrongVariable::new(name, error);
-
-    let (algorithms, keys) = match (jwks, secret) {
-        (Some(_), Some(_)) => {
-            let problem = "excludes TRUST_HS256_SECRET";
-            return Err(WrongVariable::new("TRUST_JWKS", problem));
-        }
-        (None, None) => {
-            let problem = "or TRUST_HS256_SECRET is needed with TRUST_ISSUER";
-            return Err(WrongVariable::new("TRUST_JWKS", problem));
-        }
-        (None, Some(secret)) => {
-            if algorithms.is_some_and(|names| names != "HS256") {
-                let problem = "can only be HS256 with TRUST_HS256_SECRET";
-                return Err(WrongVariable::new("TRUST_ALGORITHMS", problem));
-            }
-            let key = VerifyingKey::from_secret(Algorithm::Hs256, secret.as_bytes())
-                .map_err(wrong("TRUST_HS256_SECRET"))?;
-            let keys = KeySet::new([key]).map_err(wrong("TRUST_HS256_SECRET"))?;
-            (vec![Algorithm::Hs256], keys)
-        }
-        (Some(jwks), None) => {
-            let names = algorithms.ok_or_else(|| {
-                WrongVariable::new("TRUST_ALGORITHMS", "is needed with TRUST_JWKS")
-            })?;
-            let algorithms = names
-                .split(',')
-                .map(|name| algorithm("TRUST_ALGORITHMS", name))
-                .collect::<Result<Vec<_>, _>>()?;
-            if jwks.starts_with("http:") || jwks.starts_with("https:") {
-                let problem = "can only be a file in this build";
-                return Err(WrongVariable::new("TRUST_JWKS", problem));
-            }
-            let json = std::fs::read_to_string(&jwks)
-                .map_err(|error| WrongVariable::new("TRUST_JWKS", error))?;
-            let keys = KeySet::from_jwks(&json, algorithms.iter().copied())
-                .map_err(wrong("TRUST_JWKS"))?;
-            (algorithms, keys)
-        }
-    };
-    // Other issuers mark their access tokens in many ways, or not at all.
-    let policy = VerificationPolicy::plain_access_token(issuer, audience)
-        .algorithms(algorithms)
-        .build()
-        .map_err(wrong("TRUST_ISSUER"))?;
-    Ok(Some(TrustedIssuer { policy, keys }))
-}
-
 /// An origin that cookies are safe on: https, or http on this machine.
 fn public_url(url: &str) -> Result<Origin, WrongVariable> {
     let wrong = |problem: &dyn fmt::Display| WrongVariable::new("PUBLIC_URL", problem);
@@ -320,69 +243,4 @@ fn parse_duration(name: &'static str, value: &str) -> Result<Duration, WrongVari
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(name: &'static str, value: &str) -> Result<Config, String> {
-        Config::read(|asked| Ok((asked == name).then(|| value.to_owned())))
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn nothing_needs_to_be_configured() {
-        let config = Config::read(|_| Ok(None)).unwrap();
-        assert_eq!(config.listen, "127.0.0.1:3000");
-        assert_eq!(config.access_ttl, Duration::from_secs(600));
-        let limit = config.login_limit.unwrap().to_string();
-        assert_eq!(limit, "10/m/ip,5/5m/account");
-    }
-
-    #[test]
-    fn x_14_x_15_what_is_wrong_stops_the_start_and_names_the_variable() {
-        for (name, value) in [
-            ("PUBLIC_URL", "http://example.com"),
-            ("PUBLIC_URL", "http://localhost:80@evil.example"),
-            ("PUBLIC_URL", "http://localhost.evil.example"),
-            ("PUBLIC_URL", "https://good@evil.example"),
-            ("PUBLIC_URL", "https://example.com/path"),
-            ("PUBLIC_URL", "example.com"),
-            ("ACCESS_TTL", "0s"),
-            ("ACCESS_TTL", "10"),
-            ("ACCESS_TTL", "9999999999999999d"),
-            ("SESSION_IDLE", "13h"),
-            ("SESSION_IDLE", "0m"),
-            ("SESSION_ABSOLUTE", "0d"),
-            ("TRUSTED_PROXIES", "everybody"),
-            ("TRUSTED_PROXIES", "0.0.0.0/0"),
-            ("LOGIN_LIMIT", "on"),
-            ("LOGIN_LIMIT", "0"),
-            ("LOGIN_LIMIT", "10/m/user"),
-            ("LOGIN_LIMIT", "10/m/ip,0/m/account"),
-            ("OIDC_ISSUER", "https://id.example.com"),
-            ("JWT_ALGORITHM", "none"),
-            ("TRUST_JWKS", "/keys.json"),
-            ("TRUST_AUDIENCE", "api"),
-        ] {
-            let problem = read(name, value).unwrap_err();
-            assert!(
-                problem.starts_with(&format!("{name}: ")),
-                "{value}: {problem}"
-            );
-            assert_eq!(problem.lines().count(), 1, "{problem}");
-        }
-        for (name, value) in [
-            ("PUBLIC_URL", "https://example.com"),
-            ("PUBLIC_URL", "http://127.0.0.1:3000"),
-            ("PUBLIC_URL", "http://localhost"),
-            ("ACCESS_TTL", "30s"),
-            ("SESSION_IDLE", "10m"),
-            ("SESSION_ABSOLUTE", "30d"),
-            ("TRUSTED_PROXIES", "10.0.0.0/8, 2001:db8::1"),
-            ("LOGIN_LIMIT", "off"),
-            ("LOGIN_LIMIT", "3/10s/ip+account"),
-            ("LOGIN_LIMIT", ""),
-        ] {
-            assert!(read(name, value).is_ok(), "{name}={value}");
-        }
-    }
-}
+mod tests;
