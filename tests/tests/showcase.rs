@@ -8,7 +8,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::showcase::{PASSWORD, api_key, basic, bearer, log_in, start};
+use support::showcase::{PASSWORD, api_key, basic, bearer, hs256, log_in, start};
 use support::{Running, refuses_to_start};
 
 #[test]
@@ -539,25 +539,7 @@ async fn tokens_carry_the_scopes_that_were_asked_for_and_held() {
 
 #[tokio::test]
 async fn jwt_10_a_second_issuer_is_trusted_for_its_own_tokens() {
-    use base64::Engine as _;
-    use hmac::{KeyInit as _, Mac as _};
-
     const SECRET: &str = "a secret of at least thirty-two bytes";
-    let sign = |claims: Value| {
-        let part = |json: &Value| {
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(json.to_string())
-        };
-        let signed = format!(
-            "{}.{}",
-            part(&json!({ "alg": "HS256", "typ": "JWT" })),
-            part(&claims)
-        );
-        let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-        mac.update(signed.as_bytes());
-        let signature = mac.finalize().into_bytes();
-        let signature = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(signature);
-        format!("authorization: Bearer {signed}.{signature}")
-    };
 
     let showcase = Running::start(
         "showcase",
@@ -592,13 +574,13 @@ async fn jwt_10_a_second_issuer_is_trusted_for_its_own_tokens() {
         (with("nbf", json!(now + 600)), 401),
         (with("sub", json!("")), 401),
     ] {
-        let answer = showcase.get("/reports", &[sign(claims.clone())]).await;
+        let answer = showcase.get("/reports", &[hs256(SECRET, &claims)]).await;
         assert_eq!(answer.status, status, "{claims}: {answer:?}");
     }
-    let me = showcase.get("/me", &[sign(good.clone())]).await.json();
+    let me = showcase.get("/me", &[hs256(SECRET, &good)]).await.json();
     assert_eq!(me["issuer"], "https://id.example.com");
     // A stranger has no account here, so no keys and no password.
-    let headers = [sign(good)];
+    let headers = [hs256(SECRET, &good)];
     assert_eq!(
         showcase
             .post_json("/api-keys", &headers, &json!({ "name": "x" }))
@@ -606,6 +588,62 @@ async fn jwt_10_a_second_issuer_is_trusted_for_its_own_tokens() {
             .status,
         403
     );
+}
+
+#[tokio::test]
+async fn stp_03_a_token_without_a_fresh_proof_is_told_what_is_needed() {
+    const SECRET: &str = "a secret of at least thirty-two bytes";
+
+    let showcase = Running::start(
+        "showcase",
+        &[
+            ("TRUST_ISSUER", "https://id.example.com"),
+            ("TRUST_AUDIENCE", "api"),
+            ("TRUST_HS256_SECRET", SECRET),
+        ],
+    );
+    showcase.secret(SECRET);
+    let now = auth_layer::unix_seconds(std::time::SystemTime::now());
+    let form = "current=irrelevant&new=something-else";
+    for (auth_time, amr, is_fresh) in [
+        (Some(now - 10), Some("pwd"), true),
+        (Some(now - 301), Some("pwd"), false),
+        (Some(now - 10), Some("otp"), false),
+        (Some(now - 10), None, false),
+        (None, Some("pwd"), false),
+    ] {
+        let claims = json!({
+            "iss": "https://id.example.com", "aud": "api", "sub": "carol",
+            "iat": now, "exp": now + 60, "auth_time": auth_time, "amr": amr.map(|one| vec![one]),
+        });
+        let mut claims = claims.as_object().unwrap().clone();
+        claims.retain(|_, value| !value.is_null());
+        let token = hs256(SECRET, &Value::Object(claims));
+        let headers = [token.clone()];
+        assert_eq!(showcase.get("/me", &headers).await.status, 200);
+        let answer = showcase
+            .post_form("/account/password", &headers, form)
+            .await;
+        if is_fresh {
+            // She has no password here.
+            assert_eq!(answer.status, 403, "{answer:?}");
+            continue;
+        }
+        assert_eq!(answer.status, 401, "{auth_time:?} {amr:?}: {answer:?}");
+        assert_eq!(answer.problem(), "insufficient_user_authentication");
+        assert_eq!(answer.json()["max_age"], 300);
+        let challenges = answer.headers.get_all("www-authenticate").iter();
+        let bearer = challenges
+            .map(|challenge| challenge.to_str().unwrap())
+            .find(|challenge| challenge.starts_with("Bearer "))
+            .unwrap();
+        for parameter in [
+            r#"error="insufficient_user_authentication""#,
+            r#"max_age="300""#,
+        ] {
+            assert!(bearer.contains(parameter), "{bearer}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -35,7 +35,9 @@ pub(crate) fn describe(identity: &Identity) -> Value {
         "factors": factors,
         "claims": identity.claims::<Value>().unwrap_or_else(|_| json!({})),
     });
-    if let Some(id) = identity.session_id() {
+    // That of a Bearer token names its refresh family, which is not among the sessions.
+    let is_session = identity.scheme() == session_layer::SCHEME;
+    if let Some(id) = identity.session_id().filter(|_| is_session) {
         me["session_id"] = id.into();
     }
     if let Some(time) = identity.auth_time() {
