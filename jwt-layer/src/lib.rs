@@ -3,6 +3,7 @@
 
 mod algorithm;
 mod crypto;
+mod discovery;
 mod fetch;
 mod issue;
 mod key;
@@ -16,6 +17,7 @@ pub use auth_layer::{
 };
 
 pub use self::algorithm::Algorithm;
+pub use self::discovery::{Discovery, ProviderMetadata};
 #[cfg(feature = "reqwest")]
 pub use self::fetch::ReqwestClient;
 #[cfg(feature = "remote")]
@@ -25,6 +27,8 @@ pub use self::fetch::{
 };
 pub use self::issue::{AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, SigningKey};
 pub use self::key::{KeyLookup, KeySet, KeySource, Keys, VerifyingKey, WantedKey};
+#[cfg(feature = "remote")]
+pub use self::key::{RemoteKeys, RemoteKeysBuilder};
 pub use self::policy::{ClientToken, PolicyBuilder, TokenKind, VerificationPolicy};
 pub use self::scheme::{BearerToken, Jwt, VerifyFuture};
 pub use self::verifier::{TokenVerifier, VerifiedToken};

@@ -33,6 +33,10 @@ pub enum EventKind {
     KeyCreated,
     /// An API key was given a successor.
     KeyRotated,
+    /// The keys of an issuer could not be fetched, and there are no old ones to go on with.
+    KeysFetchFailed,
+    /// The keys of an issuer were fetched.
+    KeysFetched,
     /// An attempt was turned away because there were too many.
     Limited,
     /// An account was linked to one at another provider.
@@ -49,6 +53,8 @@ pub enum EventKind {
     Refused,
     /// A session, token, key or everything of a subject was taken back.
     Revoked,
+    /// The keys of an issuer could not be fetched anew, and the old ones go on being used.
+    StaleKeysUsed,
     /// An API key was used with a secret that has been replaced and is good for a while yet.
     SupersededKeyUsed,
     /// A token was issued.
@@ -72,6 +78,8 @@ impl EventKind {
             Self::Forbidden => "forbidden",
             Self::KeyCreated => "key_created",
             Self::KeyRotated => "key_rotated",
+            Self::KeysFetchFailed => "keys_fetch_failed",
+            Self::KeysFetched => "keys_fetched",
             Self::Limited => "limited",
             Self::Linked => "linked",
             Self::LoggedIn => "logged_in",
@@ -80,6 +88,7 @@ impl EventKind {
             Self::PasswordChanged => "password_changed",
             Self::Refused => "refused",
             Self::Revoked => "revoked",
+            Self::StaleKeysUsed => "stale_keys_used",
             Self::SupersededKeyUsed => "superseded_key_used",
             Self::TokenIssued => "token_issued",
             Self::TokenReused => "token_reused",
@@ -107,7 +116,7 @@ pub struct Event<'a> {
     /// Who it was about where nothing is proved, such as the name in a failed login. It is the
     /// client's text: escape it.
     pub claimed_subject: Option<&'a str>,
-    /// The public id of the session, key or token.
+    /// The public id of the session, key or token; the address of an issuer's keys.
     pub object_id: Option<&'a str>,
     /// Where it came from.
     pub address: Option<IpAddr>,
@@ -194,6 +203,13 @@ impl<'a> Event<'a> {
     #[must_use]
     pub const fn with_object_id(mut self, id: &'a str) -> Self {
         self.object_id = Some(id);
+        self
+    }
+
+    /// Keeps the error behind it.
+    #[must_use]
+    pub const fn with_error(mut self, error: &'a AuthError) -> Self {
+        self.error = Some(error);
         self
     }
 

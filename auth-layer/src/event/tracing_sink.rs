@@ -4,8 +4,8 @@ use super::{Event, EventKind, EventSink};
 
 /// Writes events to `tracing`, target `auth`.
 ///
-/// Success is `DEBUG`, refusals are `INFO`, signs of an attack are `WARN`, an unreachable store is
-/// `ERROR`. Text that a client chose is written with `Debug`, so it cannot forge log lines, and cut
+/// Success is `DEBUG`, refusals are `INFO`, signs of an attack are `WARN`, and so are keys that outlive
+/// their issuer's answers; an unreachable store or issuer is `ERROR`. Text that a client chose is written with `Debug`, so it cannot forge log lines, and cut
 /// off after 128 characters.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -31,9 +31,11 @@ impl EventSink for TracingSink {
         }
 
         match event.kind {
-            EventKind::Authenticated => record!(DEBUG),
-            EventKind::Conflict | EventKind::TokenReused => record!(WARN),
-            EventKind::Unavailable => record!(ERROR),
+            EventKind::Authenticated | EventKind::KeysFetched => record!(DEBUG),
+            EventKind::Conflict | EventKind::StaleKeysUsed | EventKind::TokenReused => {
+                record!(WARN);
+            }
+            EventKind::KeysFetchFailed | EventKind::Unavailable => record!(ERROR),
             _ => record!(INFO),
         }
     }

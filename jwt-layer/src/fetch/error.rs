@@ -28,6 +28,8 @@ pub enum HttpErrorKind {
     ContentType,
     /// The answer is not the document that was asked for.
     Document,
+    /// The answer is about another issuer.
+    Issuer,
     /// The answer sends elsewhere, and that is not followed.
     Redirect,
     /// The answer has this status.
@@ -50,6 +52,7 @@ impl HttpErrorKind {
             Self::Connect => "http_no_connection",
             Self::ContentType => "http_wrong_content_type",
             Self::Document => "http_bad_document",
+            Self::Issuer => "http_wrong_issuer",
             Self::Redirect => "http_redirect",
             Self::Status(_) => "http_wrong_status",
             Self::TimedOut => "http_timeout",

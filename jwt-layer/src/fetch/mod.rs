@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::IF_NONE_MATCH;
+use http::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use http::{Request, Response, StatusCode, Uri};
 
 pub use self::addresses::Addresses;
@@ -109,6 +109,27 @@ fn check_target(uri: &Uri, limits: &HttpLimits) -> Result<(), HttpError> {
             Err(HttpError::new(HttpErrorKind::Address))
         }
         _ => Ok(()),
+    }
+}
+
+/// Refuses an answer that says it is something else than JSON, such as the page of a proxy.
+///
+/// Files of keys are also served as plain text or without a type, by servers that know no better.
+pub(crate) fn check_json(response: &Response<Bytes>) -> Result<(), HttpError> {
+    let Some(value) = response.headers().get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let value = value.to_str().unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    let is_json = matches!(
+        &*essence,
+        "application/json" | "application/octet-stream" | "text/plain"
+    ) || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if is_json {
+        Ok(())
+    } else {
+        Err(HttpError::new(HttpErrorKind::ContentType))
     }
 }
 

@@ -1,10 +1,13 @@
 //! URLs that may be asked.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use auth_layer::{ConfigError, Origin};
 use http::Uri;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// The longest URL.
 const MAX_LEN: usize = 2048;
@@ -85,6 +88,13 @@ impl FromStr for SecureUrl {
         }
         let uri: Uri = text.parse().map_err(|_| refused("is not a URL"))?;
         Self::try_from(&uri)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecureUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

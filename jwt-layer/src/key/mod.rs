@@ -2,6 +2,8 @@
 
 pub(crate) mod der;
 pub(crate) mod jwk;
+#[cfg(feature = "remote")]
+mod remote;
 mod set;
 mod source;
 
@@ -10,6 +12,8 @@ use std::fmt;
 use auth_layer::{ConfigError, SecretSlice};
 use jsonwebtoken::DecodingKey;
 
+#[cfg(feature = "remote")]
+pub use self::remote::{RemoteKeys, RemoteKeysBuilder};
 pub use self::set::KeySet;
 pub use self::source::{KeyLookup, KeySource, Keys, WantedKey};
 use crate::Algorithm;
