@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod algorithm;
+mod cache;
 mod crypto;
 mod discovery;
 mod fetch;

@@ -31,6 +31,11 @@ pub const SECTIONS: &[NamedSection] = &[
     ("jwt-rs256", |_| first_sight(Algorithm::Rs256)),
     ("jwt-es256", |_| first_sight(Algorithm::Es256)),
     ("jwt-eddsa", |_| first_sight(Algorithm::EdDsa)),
+    ("jwt-again", jwt::again),
+    ("jwt-none", |_| jwt::no_token()),
+    ("jwt-malformed", |_| jwt::bad(0)),
+    ("jwt-oversized", |_| jwt::bad(1)),
+    ("jwt-unsigned", |_| jwt::bad(2)),
 ];
 
 /// A request with the headers that most clients send: looking a header up costs more the fuller the

@@ -1,6 +1,7 @@
 //! Key material in one normal form, whatever form it came in.
 
 use auth_layer::{ConfigError, ExposeSecret, SecretSlice};
+use sha2::{Digest, Sha256};
 
 use crate::Algorithm;
 use crate::algorithm::Family;
@@ -83,6 +84,23 @@ pub(crate) enum PrivateMaterial {
 }
 
 impl PublicMaterial {
+    /// Tells keys apart. Never shown: for a secret it would be something to guess against.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let (kind, parts): (&str, [&[u8]; 2]) = match self {
+            Self::Ec { curve, point } => (curve.name(), [point, &[]]),
+            Self::Ed { x } => ("Ed25519", [x, &[]]),
+            Self::Rsa { n, e } => ("RSA", [n, e]),
+            Self::Symmetric(secret) => ("oct", [secret.expose_secret(), &[]]),
+        };
+        let mut digest = Sha256::new_with_prefix(kind);
+        for part in parts {
+            // No two keys come to the same text.
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        digest.finalize().into()
+    }
+
     /// Refuses keys that do not fit `algorithm` or are too weak for it.
     ///
     /// That a point lies on its curve is left to the backend.

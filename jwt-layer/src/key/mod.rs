@@ -41,6 +41,7 @@ pub struct VerifyingKey {
     kid: Option<Box<str>>,
     algorithm: Algorithm,
     verifier: Verifier,
+    digest: [u8; 32],
 }
 
 impl VerifyingKey {
@@ -53,6 +54,7 @@ impl VerifyingKey {
             kid: None,
             algorithm,
             verifier: Verifier::new(algorithm, material)?,
+            digest: material.digest(),
         })
     }
 
@@ -118,6 +120,12 @@ impl VerifyingKey {
     /// The one algorithm that the key is for.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// Whether both verify the same: the same algorithm and the same key, whatever they are called.
+    pub(crate) fn is_same_key(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+            || (self.algorithm == other.algorithm && self.digest == other.digest)
     }
 
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> bool {

@@ -83,6 +83,15 @@ impl Common {
         })
     }
 
+    /// The first moment at which [`check_times`](Self::check_times) would refuse what it has accepted;
+    /// `None` if there is none.
+    pub(crate) fn ends_at(&self, times: Times) -> Option<SystemTime> {
+        let too_old = self.max_age.zip(times.issued_at);
+        let too_old = too_old.map(|(max_age, issued_at)| issued_at + max_age);
+        let ends = times.expires_at.into_iter().chain(too_old).min()?;
+        Some(ends + self.leeway)
+    }
+
     /// That the token is for us, and has what every token of the policy must have.
     pub(crate) fn check_claims(&self, claims: &Claims<'_>) -> Result<(), AuthError> {
         let audiences = claims

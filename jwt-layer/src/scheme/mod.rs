@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use auth_layer::{
     AuthError, AuthErrorKind, AuthLayer, Challenges, ConfigError, Identity, Revocations as _,
-    Scheme, SharedClock, authorization,
+    Scheme, SharedClock, Verdict, authorization,
 };
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use self::challenge::Challenger;
 pub use self::token::BearerToken;
+pub(crate) use self::verify::Verified;
 pub use self::verify::VerifyFuture;
+use crate::cache::TokenCache;
 use crate::policy::AccessToken;
 use crate::token::Compact;
 use crate::verifier::Trusted;
@@ -28,6 +30,9 @@ use crate::{Keys, SharedRevocations, VerificationPolicy};
 /// case, and from nowhere else. What it must be is said by a [`VerificationPolicy`], and the
 /// [`Identity`](auth_layer::Identity) that it proves has the scheme `bearer`, the issuer of the
 /// policy, and the claims as [`raw_claims`](auth_layer::Identity::raw_claims).
+///
+/// Tokens that were verified are kept for a while, so that their signatures are not checked for every
+/// request: see [`cache_capacity`](Self::cache_capacity).
 ///
 /// With fixed keys and without revocations, or with revocations in memory, a token is verified
 /// without waiting and without a boxed future.
@@ -46,6 +51,7 @@ struct Inner {
     challenger: Challenger,
     left: Vec<Box<str>>,
     max_token_size: usize,
+    cache: Option<TokenCache>,
 }
 
 impl Jwt {
@@ -63,6 +69,7 @@ impl Jwt {
                 revocations: None,
                 challenger: Challenger::new(),
                 left: Vec::new(),
+                cache: Some(TokenCache::default()),
             }),
         }
     }
@@ -82,7 +89,7 @@ impl Jwt {
         if self.inner.trusted.iter().any(same) {
             return Err(ConfigError::new("issuer", "is trusted already"));
         }
-        let inner = Arc::make_mut(&mut self.inner);
+        let inner = self.change();
         inner.max_token_size = inner.max_token_size.max(policy.common.max_token_size);
         inner.trusted.push(Trusted {
             policy,
@@ -99,7 +106,7 @@ impl Jwt {
     /// revoked, another issuer's tokens are good again once the leeway has passed.
     #[must_use]
     pub fn revocations(mut self, revocations: impl Into<SharedRevocations>) -> Self {
-        Arc::make_mut(&mut self.inner).revocations = Some(revocations.into());
+        self.change().revocations = Some(revocations.into());
         self
     }
 
@@ -136,14 +143,14 @@ impl Jwt {
     /// The clock that expiry is judged by. Default: the system's.
     #[must_use]
     pub fn clock(mut self, clock: impl Into<SharedClock>) -> Self {
-        Arc::make_mut(&mut self.inner).clock = clock.into();
+        self.change().clock = clock.into();
         self
     }
 
     /// The realm of the challenge. Default: `api`.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<Box<str>>) -> Self {
-        let inner = Arc::make_mut(&mut self.inner);
+        let inner = self.change();
         inner.challenger = inner.challenger.clone().realm(realm.into());
         self
     }
@@ -151,7 +158,7 @@ impl Jwt {
     /// The URL of this service's metadata (RFC 9728), named in the challenge. Default: none.
     #[must_use]
     pub fn resource_metadata(mut self, url: impl Into<Box<str>>) -> Self {
-        let inner = Arc::make_mut(&mut self.inner);
+        let inner = self.change();
         inner.challenger = inner.challenger.clone().resource_metadata(url.into());
         self
     }
@@ -160,8 +167,49 @@ impl Jwt {
     /// count as nothing sent. No JWT starts with anything but `ey`.
     #[must_use]
     pub fn leave_prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
-        Arc::make_mut(&mut self.inner).left.push(prefix.into());
+        self.change().left.push(prefix.into());
         self
+    }
+
+    /// How many verified tokens are kept. Default: 10,000, which take about 15 MB once there are so
+    /// many; up to 10,000,000. A token of more than usual size takes the room of several.
+    ///
+    /// A signature is by far the dearest part of a request, and most tokens are seen many times. What
+    /// a hit skips is only what cannot have changed. Time, key and revocation are asked anew every
+    /// time, so a token is refused as soon as it ends, its key leaves the set, or it is taken back.
+    /// A token is found by its whole text, and only by the verifier that has verified it. Tokens that
+    /// were refused are not kept.
+    ///
+    /// The texts of tokens stay in memory until they are displaced by others, or until they are sent
+    /// once more after their end; [`without_cache`](Self::without_cache) is for whom that is too long.
+    ///
+    /// # Errors
+    ///
+    /// Refuses 0, and more than 10,000,000.
+    pub fn cache_capacity(mut self, tokens: usize) -> Result<Self, ConfigError> {
+        self.change().cache = Some(TokenCache::new(tokens)?);
+        Ok(self)
+    }
+
+    /// Keeps no tokens: every signature is checked, for every request.
+    #[must_use]
+    pub fn without_cache(mut self) -> Self {
+        self.change().cache = None;
+        self
+    }
+
+    /// How many verified tokens are kept at present.
+    pub fn cached_tokens(&self) -> usize {
+        self.inner.cache.as_ref().map_or(0, TokenCache::len)
+    }
+
+    /// The options, to be changed. What was verified by the old ones is forgotten.
+    fn change(&mut self) -> &mut Inner {
+        let inner = Arc::make_mut(&mut self.inner);
+        if let Some(cache) = &mut inner.cache {
+            *cache = cache.clone();
+        }
+        inner
     }
 
     /// A layer with this scheme alone.
@@ -202,6 +250,10 @@ impl Scheme for Jwt {
 
     fn verify(&self, credential: BearerToken) -> VerifyFuture {
         verify::start(&self.inner, credential)
+    }
+
+    fn verify_now(&self, credential: BearerToken) -> Verdict<BearerToken> {
+        verify::start_now(&self.inner, credential)
     }
 
     fn challenge(&self, error: Option<&AuthError>) -> Challenges {

@@ -1,14 +1,20 @@
 //! The credential.
 
 use std::fmt;
+use std::sync::Arc;
 
 use auth_layer::{ExposeSecret, SecretString};
 use http::HeaderValue;
+
+use super::Inner;
+use super::verify::Verified;
 
 /// A token that was found and not yet verified. It cannot be printed.
 #[derive(Clone)]
 pub struct BearerToken {
     kept: Kept,
+    /// What is known of it already, and by whom.
+    verified: Option<Box<(Arc<Inner>, Verified)>>,
 }
 
 #[derive(Clone)]
@@ -24,13 +30,26 @@ impl BearerToken {
         value.set_sensitive(true);
         Self {
             kept: Kept::Header(value),
+            verified: None,
         }
     }
 
     pub(super) fn from_text(token: &str) -> Self {
         Self {
             kept: Kept::Text(token.into()),
+            verified: None,
         }
+    }
+
+    /// Notes that the token holds by the rules of `by`.
+    pub(super) fn set_verified(&mut self, by: &Arc<Inner>, verified: Verified) {
+        self.verified = Some(Box::new((Arc::clone(by), verified)));
+    }
+
+    /// What was noted, if the rules are the same ones.
+    pub(super) fn take_verified(&mut self, by: &Arc<Inner>) -> Option<Verified> {
+        let (noted_by, verified) = *self.verified.take()?;
+        Arc::ptr_eq(&noted_by, by).then_some(verified)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use auth_layer::{AuthError, AuthErrorKind, Identity};
+use auth_layer::{AuthError, AuthErrorKind, Identity, Verdict};
 
 use super::{BearerToken, Inner};
+use crate::cache::KnownToken;
 use crate::token::{Claims, Compact, Header};
 use crate::verifier::{Look, Trusted, could_not_ask};
 use crate::{IssuedToken, Revocations, SharedRevocations};
@@ -25,10 +26,13 @@ enum State {
     Waiting(Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>),
 }
 
-/// A token whose signature and claims hold.
-struct Verified {
-    identity: Identity,
-    issued_at: SystemTime,
+/// A token whose signature and claims hold, now or when it was seen before.
+///
+/// What is asked for each request, whether it was taken back or who shows it, is asked after this.
+#[derive(Clone)]
+pub(crate) struct Verified {
+    pub(crate) identity: Identity,
+    pub(crate) issued_at: SystemTime,
 }
 
 /// What one look at a token came to.
@@ -40,18 +44,69 @@ enum Outcome {
     },
 }
 
-pub(super) fn start(inner: &Arc<Inner>, token: BearerToken) -> VerifyFuture {
-    let state = match inner.look(token.as_bytes()) {
-        Ok(Outcome::Verified(verified)) => inner.finish(verified),
-        Ok(Outcome::MissingKey { trusted }) => {
+/// How far a token comes without waiting.
+enum Step {
+    Done(Result<Identity, AuthError>),
+    /// The store of revocations has to be asked, and nothing else.
+    Ask(Verified, SharedRevocations),
+    MissingKey {
+        trusted: usize,
+    },
+}
+
+pub(super) fn start(inner: &Arc<Inner>, mut token: BearerToken) -> VerifyFuture {
+    let step = match token.take_verified(inner) {
+        Some(verified) => inner.finish(verified),
+        None => inner.step(&token),
+    };
+    let state = match step {
+        Step::Done(result) => State::Ready(Some(result)),
+        Step::Ask(verified, revocations) => State::Waiting(Box::pin(verified.ask(revocations))),
+        Step::MissingKey { trusted } => {
             State::Waiting(Box::pin(Arc::clone(inner).with_new_keys(token, trusted)))
         }
-        Err(error) => State::Ready(Some(Err(error))),
     };
     VerifyFuture { state }
 }
 
+/// As [`start`], for a layer that need not keep the request.
+pub(super) fn start_now(inner: &Arc<Inner>, mut token: BearerToken) -> Verdict<BearerToken> {
+    match inner.step(&token) {
+        Step::Done(result) => Verdict::Now(result),
+        Step::Ask(verified, _) => {
+            // A signature is not checked twice.
+            token.set_verified(inner, verified);
+            Verdict::Wait(token)
+        }
+        Step::MissingKey { .. } => Verdict::Wait(token),
+    }
+}
+
 impl Inner {
+    fn step(&self, token: &BearerToken) -> Step {
+        let token = token.as_bytes();
+        let outcome = match self.known(token) {
+            Some(verified) => Ok(Outcome::Verified(verified)),
+            None => self.look(token),
+        };
+        match outcome {
+            Ok(Outcome::Verified(verified)) => self.finish(verified),
+            Ok(Outcome::MissingKey { trusted }) => Step::MissingKey { trusted },
+            Err(error) => Step::Done(Err(error)),
+        }
+    }
+
+    /// A token that was seen before, if to verify it again would come to the same.
+    fn known(&self, token: &[u8]) -> Option<Verified> {
+        let cache = self.cache.as_ref()?;
+        let known = cache.get(token)?;
+        if known.holds(self.clock.now(), &self.trusted[known.trusted].keys) {
+            return Some(known.verified.clone());
+        }
+        cache.forget(token, &known);
+        None
+    }
+
     fn look(&self, token: &[u8]) -> Result<Outcome, AuthError> {
         let compact = Compact::split(token, self.max_token_size)?;
         let header = compact.header()?;
@@ -68,10 +123,25 @@ impl Inner {
             Look::MissingKey => return Ok(Outcome::MissingKey { trusted: index }),
         };
         drop(claims);
-        Ok(Outcome::Verified(Verified {
+        let verified = Verified {
             identity: proof.proved.identity.raw_claims(payload).build(),
             issued_at: proof.proved.issued_at,
-        }))
+        };
+        if let (Some(cache), Some(ends_at)) =
+            (&self.cache, trusted.policy.common.ends_at(proof.times))
+        {
+            let known = KnownToken {
+                verified: verified.clone(),
+                trusted: index,
+                verified_at: now,
+                ends_at,
+                key: proof.key,
+                kid: header.kid.as_deref().map(Box::from),
+                algorithm: header.algorithm,
+            };
+            cache.insert(token, known);
+        }
+        Ok(Outcome::Verified(verified))
     }
 
     /// The claims, and which of the issuers made them, by their own account.
@@ -92,13 +162,14 @@ impl Inner {
         }
     }
 
-    fn finish(&self, verified: Verified) -> State {
+    /// What is asked for every request, whether the token was seen before or not.
+    fn finish(&self, verified: Verified) -> Step {
         let Some(revocations) = &self.revocations else {
-            return State::Ready(Some(Ok(verified.identity)));
+            return Step::Done(Ok(verified.identity));
         };
         match revocations.check_now(&verified.token()) {
-            Some(revoked) => State::Ready(Some(verified.admit(revoked))),
-            None => State::Waiting(Box::pin(verified.ask(revocations.clone()))),
+            Some(revoked) => Step::Done(verified.admit(revoked)),
+            None => Step::Ask(verified, revocations.clone()),
         }
     }
 
@@ -109,12 +180,10 @@ impl Inner {
     ) -> Result<Identity, AuthError> {
         self.trusted[trusted].learn_key(token.as_bytes()).await?;
 
-        match self.look(token.as_bytes())? {
-            Outcome::Verified(verified) => match &self.revocations {
-                Some(revocations) => verified.ask(revocations.clone()).await,
-                None => Ok(verified.identity),
-            },
-            Outcome::MissingKey { .. } => Err(AuthError::invalid("unknown_key")),
+        match self.step(&token) {
+            Step::Done(result) => result,
+            Step::Ask(verified, revocations) => verified.ask(revocations).await,
+            Step::MissingKey { .. } => Err(AuthError::invalid("unknown_key")),
         }
     }
 }

@@ -10,18 +10,47 @@ mod tower_oauth2_peer;
 
 use std::process::ExitCode;
 
-use bench::sections::jwt::{FRESH, Tokens, first_sight};
-use bench::{Contender, Section};
+use bench::sections::jwt::{FRESH, Tokens, first_sight, jwt, many, seen};
+use bench::sections::{NamedSection, SECTIONS};
+use bench::{Contender, Section, live_bytes};
 use jwt_layer::Algorithm;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
+
+const PEERS: [NamedSection; 4] = [
+    ("hs256", |runtime| section(runtime, Algorithm::Hs256)),
+    ("rs256", |runtime| section(runtime, Algorithm::Rs256)),
+    ("es256", |runtime| section(runtime, Algorithm::Es256)),
+    ("eddsa", |runtime| section(runtime, Algorithm::EdDsa)),
+];
 
 fn main() -> ExitCode {
-    bench::run(&[
-        ("hs256", |runtime| section(runtime, Algorithm::Hs256)),
-        ("rs256", |runtime| section(runtime, Algorithm::Rs256)),
-        ("es256", |runtime| section(runtime, Algorithm::Es256)),
-        ("eddsa", |runtime| section(runtime, Algorithm::EdDsa)),
-    ])
+    if std::env::args().nth(1).as_deref() == Some("bytes") {
+        bytes();
+        return ExitCode::SUCCESS;
+    }
+    // Ours alone are those of `bench` whose names begin with `jwt-`: first sight is measured above.
+    let ours = SECTIONS.iter().filter(|(name, _)| {
+        let first_sight = PEERS.iter().any(|(peers, _)| name.ends_with(peers));
+        name.starts_with("jwt-") && !first_sight
+    });
+    let sections: Vec<_> = PEERS.iter().chain(ours).copied().collect();
+    bench::run(&sections)
+}
+
+/// Prints what verified tokens take in memory.
+fn bytes() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime");
+    println!("| tokens kept | bytes in all | bytes for each |\n|---:|---:|---:|");
+    for count in [1_000, 10_000, 100_000] {
+        let tokens = many(0..count);
+        let before = live_bytes();
+        let jwt = jwt(&tokens).cache_capacity(count).expect("a cache");
+        seen(&runtime, &tokens, &jwt);
+        // As many others: it is bounded.
+        seen(&runtime, &many(count..2 * count), &jwt);
+        let (kept, bytes) = (jwt.cached_tokens(), live_bytes() - before);
+        println!("| {kept} | {bytes} | {:.0} |", bytes as f64 / kept as f64);
+    }
 }
 
 fn section(runtime: &Runtime, algorithm: Algorithm) -> Section {

@@ -1,6 +1,7 @@
 //! Tokens to verify: each another one, all of one user.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -70,11 +71,11 @@ impl Tokens {
     ///
     /// Panics if the key cannot be made.
     pub fn new(algorithm: Algorithm, count: usize) -> Self {
-        Self::padded(algorithm, count, 0)
+        Self::padded(algorithm, 0..count, 0)
     }
 
-    /// The same, with a claim of so many bytes.
-    pub(super) fn padded(algorithm: Algorithm, count: usize, padding: usize) -> Self {
+    /// Those with these numbers, with a claim of so many bytes.
+    pub(super) fn padded(algorithm: Algorithm, numbers: Range<usize>, padding: usize) -> Self {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let (signer, members) = match algorithm {
             Algorithm::Hs256 => (
@@ -121,7 +122,7 @@ impl Tokens {
         let now = now
             .duration_since(UNIX_EPOCH)
             .map_or(0, |now| now.as_secs());
-        tokens.list = (0..count)
+        tokens.list = numbers
             .map(|number| tokens.token(&header, number, now, padding))
             .collect();
         tokens
@@ -187,6 +188,12 @@ impl Tokens {
             .map_or(0, |value| value.len() - "Bearer ".len())
     }
 
+    /// The tokens themselves.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        let values = self.list.iter().filter_map(|value| value.to_str().ok());
+        values.filter_map(|value| value.strip_prefix("Bearer "))
+    }
+
     /// The only key of the document.
     ///
     /// # Panics
@@ -221,16 +228,11 @@ impl Tokens {
 
     /// Requests with one token after the other, not in the order in which they were made.
     pub fn requests(&self) -> impl Fn() -> Request<Body> + 'static {
-        self.requests_of(self.len())
-    }
-
-    /// The same, with so many of the tokens.
-    pub(super) fn requests_of(&self, count: usize) -> impl Fn() -> Request<Body> + 'static {
         let at = Cell::new(0);
         let list = Rc::clone(&self.list);
         move || {
             let value = &list[at.get()];
-            at.set((at.get() + 514_229) % count);
+            at.set((at.get() + 514_229) % list.len());
             let mut request = request(None);
             // Copied, as a server does that has just read it.
             if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
