@@ -30,11 +30,16 @@ pub use self::issue::{AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, Si
 pub use self::key::{KeyLookup, KeySet, KeySource, Keys, VerifyingKey, WantedKey};
 #[cfg(feature = "remote")]
 pub use self::key::{RemoteKeys, RemoteKeysBuilder};
-pub use self::policy::{ClientToken, PolicyBuilder, TokenKind, VerificationPolicy};
+pub use self::policy::{
+    ClientToken, ExpectedIdToken, PolicyBuilder, TokenKind, VerificationPolicy,
+};
 pub use self::scheme::{BearerToken, Jwt, VerifyFuture};
 pub use self::verifier::{TokenVerifier, VerifiedToken};
 
 /// The kinds of tokens that a [`VerificationPolicy`] can be for.
 pub mod kind {
-    pub use crate::policy::{AccessToken, DpopProof};
+    pub use crate::policy::{
+        AccessToken, ClientAssertion, DpopProof, IdToken, IntrospectionResponse, JarmResponse,
+        LogoutToken, UserInfoResponse,
+    };
 }

@@ -19,9 +19,11 @@ mod backend;
 #[path = "rust_crypto.rs"]
 mod second;
 
+mod half_hash;
 mod material;
 
 pub(crate) use self::backend::{Signer, Verifier};
+pub(crate) use self::half_hash::left_half_hash;
 pub(crate) use self::material::{Curve, PrivateMaterial, PublicMaterial};
 
 /// The longest signature there is: RSA with 8192 bits.

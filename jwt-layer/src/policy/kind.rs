@@ -59,6 +59,21 @@ impl fmt::Debug for Signed<'_> {
 }
 
 impl Signed<'_> {
+    /// A claim that is a string, if it is there.
+    pub(super) fn text(&self, name: &str) -> Result<Option<Box<str>>, AuthError> {
+        Ok(self.claims.string(name)?.map(Into::into))
+    }
+
+    /// That nobody else is an audience, in whatever form.
+    pub(super) fn check_sole_audience(&self) -> Result<(), AuthError> {
+        let audiences = self.claims.strings("aud")?.unwrap_or_default();
+        if audiences.iter().all(|named| self.common.is_audience(named)) {
+            Ok(())
+        } else {
+            Err(AuthError::invalid("untrusted_audience"))
+        }
+    }
+
     /// `auth_time`, which is not to come.
     pub(super) fn auth_time(&self) -> Result<Option<SystemTime>, AuthError> {
         let time = self.claims.time("auth_time")?;

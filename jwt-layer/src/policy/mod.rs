@@ -2,18 +2,32 @@
 
 mod access_token;
 mod builder;
+mod client_assertion;
 mod common;
 mod dpop_proof;
+mod expected_id_token;
+mod id_token;
+mod introspection;
+mod jarm;
 mod kind;
+mod logout_token;
+mod user_info;
 
 use std::time::Duration;
 
 pub use self::access_token::{AccessToken, ClientToken};
 pub use self::builder::PolicyBuilder;
+pub use self::client_assertion::ClientAssertion;
 pub(crate) use self::common::{Common, Times};
 pub use self::dpop_proof::DpopProof;
+pub use self::expected_id_token::ExpectedIdToken;
+pub use self::id_token::IdToken;
+pub use self::introspection::IntrospectionResponse;
+pub use self::jarm::JarmResponse;
 pub use self::kind::TokenKind;
 pub(crate) use self::kind::{Rules, Signed};
+pub use self::logout_token::LogoutToken;
+pub use self::user_info::UserInfoResponse;
 
 #[cfg(test)]
 mod tests;
@@ -25,11 +39,30 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 ///
 /// A policy is for one issuer and one kind of token, and is made from a preset:
 ///
-/// | preset | `typ` | required claims |
-/// |---|---|---|
-/// | [`access_token`](Self::access_token) (RFC 9068) | `at+jwt` | `iss` `aud` `exp` `iat` `sub` `jti` `client_id` |
-/// | [`plain_access_token`](Self::plain_access_token) | none, `JWT` or `at+jwt` | `iss` `aud` `exp` `sub` |
-/// | [`dpop_proof`](Self::dpop_proof) (RFC 9449) | `dpop+jwt` | `iat` `jti` `htm` `htu`; no issuer, no audience |
+/// | preset | `typ` | required claims | lives at most |
+/// |---|---|---|---|
+/// | [`access_token`](Self::access_token) (RFC 9068) | `at+jwt` | `iss` `aud` `exp` `iat` `sub` `jti` `client_id` | a day |
+/// | [`plain_access_token`](Self::plain_access_token) | none, `JWT` or `at+jwt` | `iss` `aud` `exp` `sub` | 7 days |
+/// | [`id_token`](Self::id_token) (OpenID Connect Core) | none or `JWT` | `iss` `aud` `exp` `iat` `sub` | a day |
+/// | [`logout_token`](Self::logout_token) (Back-Channel Logout) | none, `JWT` or `logout+jwt` | `iss` `aud` `exp` `iat` `jti` `events`, `sub` or `sid` | 10 minutes from `iat` |
+/// | [`client_assertion`](Self::client_assertion) (RFC 7523) | none, `JWT` or `client-authentication+jwt` | `iss` `sub` `aud` `exp` `jti` | 10 minutes |
+/// | [`user_info_response`](Self::user_info_response) (OpenID Connect Core) | none or `JWT` | `iss` `aud` `sub` | a day, if `exp` is there |
+/// | [`introspection_response`](Self::introspection_response) (RFC 9701) | `token-introspection+jwt` | `iss` `aud` `iat` `token_introspection` | 5 minutes from `iat` |
+/// | [`jarm_response`](Self::jarm_response) (JARM) | none or `JWT` | `iss` `aud` `exp` `state`, `code` or `error` | 10 minutes |
+/// | [`dpop_proof`](Self::dpop_proof) (RFC 9449) | `dpop+jwt` | `iat` `jti` `htm` `htu`; no issuer, no audience | a minute from `iat` |
+///
+/// The kind is part of the type: [`Jwt`](crate::Jwt) takes policies for access tokens only, and what a
+/// kind does not know is no option of its builder. Where a `typ` may be missing, kinds are told apart
+/// by the claims that only others have.
+///
+/// ```compile_fail
+/// use jwt_layer::{Jwt, VerificationPolicy, VerifyingKey};
+///
+/// fn accept(key: VerifyingKey) -> Result<Jwt, auth_layer::ConfigError> {
+///     let policy = VerificationPolicy::id_token("https://id.example.com", "client-1").build()?;
+///     Ok(Jwt::new(policy, key)) // an ID token opens nothing
+/// }
+/// ```
 ///
 /// # How a token is judged
 ///
@@ -54,6 +87,10 @@ pub struct VerificationPolicy<K = AccessToken> {
 }
 
 impl<K: TokenKind> VerificationPolicy<K> {
+    pub(crate) fn leeway(&self) -> Duration {
+        self.common.leeway
+    }
+
     /// The issuer whose tokens this is about.
     pub fn issuer(&self) -> &str {
         &self.common.issuer

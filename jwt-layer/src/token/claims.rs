@@ -7,6 +7,9 @@ use auth_layer::{AuthError, ScopeSet};
 
 use super::json::{Fault, Members};
 
+/// Deeper than any policy allows.
+const MAX_NESTING: usize = 32;
+
 /// The claims of a token: well-formed, and not yet checked.
 pub(crate) struct Claims<'a> {
     members: Members<'a>,
@@ -21,12 +24,32 @@ impl<'a> Claims<'a> {
         }
     }
 
+    /// Reads claims once more whose depth was checked.
+    pub(crate) fn parse_checked(json: &'a [u8]) -> Result<Self, AuthError> {
+        Self::parse(json, MAX_NESTING)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.members.has(name)
     }
 
     pub(crate) fn has_any(&self, names: &[&str]) -> bool {
         names.iter().any(|name| self.has(name))
+    }
+
+    /// The JSON of a claim, if it is there.
+    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
+        self.members.get(name)
+    }
+
+    /// The JSON of a member of a claim that is an object, if both are there.
+    pub(crate) fn member_of(&self, name: &str, member: &str) -> Result<Option<&'a str>, AuthError> {
+        let Some(json) = self.members.get(name) else {
+            return Ok(None);
+        };
+        // How deep it goes was checked with the claims.
+        let nested = Members::parse(json.as_bytes(), MAX_NESTING).map_err(ill_typed)?;
+        Ok(nested.get(member))
     }
 
     /// `iss`, which is there and one string.

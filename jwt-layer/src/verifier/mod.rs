@@ -5,6 +5,7 @@ mod verified;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use auth_layer::{AuthError, SharedClock};
 
@@ -67,8 +68,12 @@ impl<K: TokenKind> TokenVerifier<K> {
         &self.trusted.policy
     }
 
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
     /// Verifies a token, and waits only if its key has to be asked for.
-    async fn verified(&self, token: &str) -> Result<VerifiedToken<K>, AuthError> {
+    pub(crate) async fn verified(&self, token: &str) -> Result<VerifiedToken<K>, AuthError> {
         let token = token.as_bytes();
         if let Look::Verified(verified) = self.look(token)? {
             return Ok(verified);
@@ -90,7 +95,7 @@ impl<K: TokenKind> TokenVerifier<K> {
         if *claims.issuer()? != *common.issuer {
             return Err(AuthError::invalid("wrong_issuer"));
         }
-        let now = self.clock.now();
+        let now = self.now();
         let proof = match self.trusted.judge(&compact, &header, &claims, now)? {
             Look::Verified(proof) => proof,
             Look::MissingKey => return Ok(Look::MissingKey),

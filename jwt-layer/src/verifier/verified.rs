@@ -52,6 +52,16 @@ impl<K: TokenKind> VerifiedToken<K> {
         self
     }
 
+    /// What only this kind of token has.
+    pub(crate) fn proved(&self) -> &<K as Rules>::Proved {
+        &self.proved
+    }
+
+    /// The claims once more, each read as the type that it must have.
+    pub(crate) fn parsed(&self) -> Result<Claims<'_>, AuthError> {
+        Claims::parse_checked(&self.payload)
+    }
+
     /// All claims, read as `T`.
     ///
     /// # Errors
