@@ -13,6 +13,6 @@ pub use self::record::{DisabledBy, KeyRecord, Owner, PreviousSecret};
 pub use self::registry::{CreatedKey, KeyError, KeyRegistry, NewKey};
 pub use self::scheme::{ApiKeys, PresentedKey, SupersededKey, VerifyFuture};
 pub use self::store::{
-    ApiKeyStore, Inserted, InvalidKeyCursor, KeyCursor, Lookup, MemoryApiKeys, Rotated, Rotation,
-    SharedApiKeyStore,
+    ApiKeyStore, CachedApiKeys, Inserted, InvalidKeyCursor, KeyCursor, Lookup, MemoryApiKeys,
+    Rotated, Rotation, SharedApiKeyStore,
 };

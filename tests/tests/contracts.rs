@@ -2,7 +2,7 @@
 
 mod broken;
 
-use apikey_layer::MemoryApiKeys;
+use apikey_layer::{CachedApiKeys, MemoryApiKeys};
 use auth_layer::digest::{DigestStore as _, MemoryDigestStore, MemoryNonceCounters};
 use auth_layer::{
     MemoryRateCounters, MemoryRevocations, MemorySingleUse, SharedRateCounters, SharedSingleUse,
@@ -24,6 +24,11 @@ async fn ses_21_remembered_logins_in_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x_18_api_keys_in_memory() {
     contract::api_key_store(async || MemoryApiKeys::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x_18_api_keys_whose_answers_are_remembered() {
+    contract::api_key_store(async || CachedApiKeys::new(MemoryApiKeys::new())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

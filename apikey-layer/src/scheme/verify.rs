@@ -74,7 +74,8 @@ pub(super) fn start(inner: &Arc<Inner>, key: PresentedKey) -> VerifyFuture {
 
 impl Inner {
     async fn look_up(self: Arc<Self>, key: PresentedKey) -> Result<Identity, AuthError> {
-        let found = self.store.find(&key.id).await.map_err(could_not_ask)?;
+        let found = self.store.find_recent(&key.id).await;
+        let found = found.map_err(could_not_ask)?;
         let good = self.judge(&key, found)?;
         match &self.owners {
             Some(owners) => good.cut_down(owners.clone()).await,

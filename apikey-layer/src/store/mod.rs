@@ -1,5 +1,6 @@
 //! Where keys are kept: [`ApiKeyStore`].
 
+mod cached;
 mod cursor;
 mod memory;
 mod shared;
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 
 use auth_layer::{AuthError, SecretDigest};
 
+pub use self::cached::CachedApiKeys;
 pub use self::cursor::{InvalidKeyCursor, KeyCursor};
 pub use self::memory::MemoryApiKeys;
 pub use self::shared::SharedApiKeyStore;
@@ -29,10 +31,10 @@ use crate::{DisabledBy, KeyId, KeyRecord, Owner};
 ///   revoked; of several at once, one succeeds.
 /// - A revocation is for good, and keeps the time of the first.
 /// - A change that returned `Ok` is seen by every later `find`.
-/// - `find_now` may answer from a cache. It says what `find` says, except that a change made through
-///   another process may be missing from it for as long as the store documents, at most a minute;
-///   that is how late a revocation may take effect there. A change made through this store is seen
-///   at once. [`KeyRegistry`](crate::KeyRegistry) never reads through it.
+/// - `find_now` and `find_recent` may answer from a cache. They say what `find` says, except that a
+///   change made through another process may be missing for as long as the store documents, at most
+///   a minute; that is how late a revocation may take effect there. A change made through this store
+///   is seen at once. [`KeyRegistry`](crate::KeyRegistry) never reads through them.
 /// - A switch of [`set_disabled`](Self::set_disabled) moves nothing else, the other switch included.
 /// - An error means "could not ask". It is never read as "no such key": the request is answered 503.
 ///
@@ -54,6 +56,19 @@ pub trait ApiKeyStore: Send + Sync + 'static {
         &self,
         id: &KeyId,
     ) -> impl Future<Output = Result<Option<Arc<KeyRecord>>, AuthError>> + Send;
+
+    /// The answer of [`find`](Self::find), which may be as stale as that of [`find_now`](Self::find_now);
+    /// the scheme asks this if `find_now` says to wait. Default: `find`.
+    ///
+    /// # Errors
+    ///
+    /// As `find`.
+    fn find_recent(
+        &self,
+        id: &KeyId,
+    ) -> impl Future<Output = Result<Option<Arc<KeyRecord>>, AuthError>> + Send {
+        self.find(id)
+    }
 
     /// Keeps a new key, unless its id is taken or its owner has `limit` keys already. Keys count that
     /// are neither revoked nor, at the new one's `created_at`, expired.
@@ -132,7 +147,7 @@ pub enum Lookup {
     Found(Arc<KeyRecord>),
     /// There is no such key.
     Missing,
-    /// Ask [`find`](ApiKeyStore::find).
+    /// Ask [`find_recent`](ApiKeyStore::find_recent).
     Wait,
 }
 

@@ -41,6 +41,10 @@ impl ApiKeyStore for SharedApiKeyStore {
         self.store.find(id).await
     }
 
+    async fn find_recent(&self, id: &KeyId) -> Result<Option<Arc<KeyRecord>>, AuthError> {
+        self.store.find_recent(id).await
+    }
+
     async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
         self.store.insert(record, limit).await
     }
@@ -88,6 +92,7 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + '
 trait DynStore: Send + Sync {
     fn find_now(&self, id: &KeyId) -> Lookup;
     fn find<'a>(&'a self, id: &'a KeyId) -> Boxed<'a, Option<Arc<KeyRecord>>>;
+    fn find_recent<'a>(&'a self, id: &'a KeyId) -> Boxed<'a, Option<Arc<KeyRecord>>>;
     fn insert(&self, record: KeyRecord, limit: usize) -> Boxed<'_, Inserted>;
     fn rotate<'a>(&'a self, id: &'a KeyId, rotation: &'a Rotation) -> Boxed<'a, Rotated>;
     fn revoke<'a>(&'a self, id: &'a KeyId, at: SystemTime) -> Boxed<'a, bool>;
@@ -109,6 +114,10 @@ impl<T: ApiKeyStore> DynStore for T {
 
     fn find<'a>(&'a self, id: &'a KeyId) -> Boxed<'a, Option<Arc<KeyRecord>>> {
         Box::pin(ApiKeyStore::find(self, id))
+    }
+
+    fn find_recent<'a>(&'a self, id: &'a KeyId) -> Boxed<'a, Option<Arc<KeyRecord>>> {
+        Box::pin(ApiKeyStore::find_recent(self, id))
     }
 
     fn insert(&self, record: KeyRecord, limit: usize) -> Boxed<'_, Inserted> {

@@ -25,6 +25,11 @@ impl<S: ApiKeyStore> ApiKeyStore for Faulty<S> {
         self.store().find(id).await
     }
 
+    async fn find_recent(&self, id: &KeyId) -> Result<Option<Arc<KeyRecord>>, AuthError> {
+        self.faults.call().await?;
+        self.store().find_recent(id).await
+    }
+
     async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
         self.faults.call().await?;
         self.store().insert(record, limit).await
