@@ -10,7 +10,9 @@ use auth_layer::SharedClock;
 use common::kinds::*;
 use common::*;
 use jwt_layer::kind::IdToken;
-use jwt_layer::{ExpectedIdToken, PolicyBuilder};
+use jwt_layer::{
+    Algorithm, ExpectedIdToken, KeySet, PolicyBuilder, TokenVerifier, VerificationPolicy,
+};
 use serde_json::{Value, json};
 
 /// Why an ID token is refused.
@@ -346,6 +348,46 @@ async fn the_hashes_of_an_id_token_are_of_what_came_beside_it() {
             id_refusal(id_tokens(), &claims, &expected).await,
             refused,
             "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_id_tokens_of_the_specification_are_verified() {
+    let file: Value = serde_json::from_str(include_str!("vectors/oidc_core.json")).unwrap();
+    let rows = file["id_tokens"].as_array().unwrap();
+    assert_eq!(rows.len(), 5);
+    for row in rows {
+        assert_eq!(row["expected"], "valid");
+        let text = |name: &str| row[name].as_str().map(str::to_owned);
+        let keys = KeySet::from_jwks(&row["jwks"].to_string(), [Algorithm::Rs256]).unwrap();
+        let (issuer, client) = (text("iss").unwrap(), text("client_id").unwrap());
+        let now = row["now"].as_u64().unwrap();
+        let policy = VerificationPolicy::id_token(issuer, client)
+            .build()
+            .unwrap();
+        let verifier = TokenVerifier::new(policy, keys).clock(SharedClock::new(move || at(now)));
+
+        let mut expected = ExpectedIdToken::with_nonce(text("nonce").unwrap());
+        let mut others = expected.clone().from_front_channel().state("not hashed");
+        if let Some(token) = text("access_token") {
+            expected = expected.access_token(token.clone());
+            others = others.access_token(format!("{token}1"));
+        }
+        if let Some(code) = text("code") {
+            expected = expected.code(code.clone());
+            others = others.code(format!("{code}1"));
+        }
+        let token = text("token").unwrap();
+        assert!(
+            verifier.verify(&token, &expected).await.is_ok(),
+            "{}",
+            row["name"]
+        );
+        assert!(
+            verifier.verify(&token, &others).await.is_err(),
+            "{}",
+            row["name"]
         );
     }
 }

@@ -17,3 +17,24 @@ pub(crate) fn left_half_hash(algorithm: Algorithm, value: &str) -> String {
         _ => half(&Sha512::digest(value)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_hashes_are_those_of_the_specification_and_of_other_implementations() {
+        let file = include_str!("../../tests/vectors/oidc_core.json");
+        let file: Value = serde_json::from_str(file).unwrap();
+        let rows = file["hashes"].as_array().unwrap();
+        assert_eq!(rows.len(), 18);
+        for row in rows {
+            let algorithm = Algorithm::from_name(row["alg"].as_str().unwrap()).unwrap();
+            let hash = left_half_hash(algorithm, row["value"].as_str().unwrap());
+            let same = row["hash"] == hash;
+            assert_eq!(same, row["expected"] == "valid", "{}", row["name"]);
+        }
+    }
+}
