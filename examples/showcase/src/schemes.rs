@@ -51,10 +51,7 @@ pub(crate) fn key_format() -> Result<KeyFormat, ConfigError> {
 pub(crate) type Credentials = AuthLayer<(Jwt, ApiKeys, Basic<PasswordLogin>)>;
 
 /// Bearer tokens, API keys and Basic, in one layer. Whatever else is in `Authorization` is 401.
-pub(crate) fn credentials(
-    state: &AppState,
-    settings: &Settings,
-) -> Result<Credentials, Box<dyn Error>> {
+pub(crate) fn credentials(state: &AppState) -> Result<Credentials, Box<dyn Error>> {
     let mut jwt = Jwt::new(
         state.issuer.policy().build()?,
         state.issuer.verifying_keys(),
@@ -62,7 +59,7 @@ pub(crate) fn credentials(
     .revocations(state.stores.revocations.clone())
     .realm(REALM)
     .leave_prefix(key_format()?.prefix());
-    if let Some(trusted) = settings.trusted_issuer.clone() {
+    if let Some(trusted) = state.trusted_issuer.clone() {
         jwt = jwt.trust(trusted.policy, trusted.keys)?;
     }
     let owners = SharedKeyOwners::new(state.users.clone());

@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use session_layer::{SessionId, SessionLayer, UserKey};
 use tower::util::{Either, option_layer};
 
-use crate::config::{Settings, WrongVariable};
+use crate::config::{Settings, TrustedIssuer, TrustedKeys, WrongVariable};
 use crate::schemes;
 use crate::stores::Stores;
 use crate::users::Users;
@@ -30,6 +30,7 @@ pub(crate) struct AppState {
     pub(crate) login: PasswordLogin,
     pub(crate) login_limits: Option<AttemptLimits>,
     pub(crate) issuer: Issuer,
+    pub(crate) trusted_issuer: Option<TrustedIssuer>,
     pub(crate) stores: Stores,
     pub(crate) api_keys: KeyRegistry,
     pub(crate) sessions: SessionLayer,
@@ -86,6 +87,7 @@ impl AppState {
             sessions,
             api_keys,
             stores,
+            trusted_issuer: settings.trusted_issuer.clone(),
             added_users: added_users.into(),
             events,
             metrics,
@@ -97,6 +99,17 @@ impl AppState {
         &self,
     ) -> Either<AttemptLimitLayer, tower::layer::util::Identity> {
         option_layer(self.login_limits.as_ref().map(AttemptLimits::layer))
+    }
+
+    /// Fails if a store cannot be asked, or if there are no keys of the second issuer.
+    pub(crate) async fn check_ready(&self) -> Result<(), AuthError> {
+        self.stores.check().await?;
+        if let Some(trusted) = &self.trusted_issuer
+            && let TrustedKeys::Remote(keys) = &trusted.keys
+        {
+            keys.ready().await?;
+        }
+        Ok(())
     }
 
     /// Checks a user name and a password; a failure is an event.

@@ -168,9 +168,9 @@ impl Running {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
-    /// Asks again until the answer has this status, or half a minute is over.
+    /// Asks again until the answer has this status, or a minute is over.
     pub async fn wait_for(&self, path: &str, headers: &[String], status: u16) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let answer = self.get(path, headers).await;
             if answer.status == status {

@@ -17,7 +17,7 @@ use jwt_layer::Algorithm;
 use login::attempts::AttemptRules;
 use session_layer::SessionLimits;
 
-pub(crate) use self::trusted::TrustedIssuer;
+pub(crate) use self::trusted::{TrustedIssuer, TrustedKeys};
 use crate::duration;
 
 /// Variables of features that this build does not have. To ignore one would be to pretend: somebody

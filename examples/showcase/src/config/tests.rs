@@ -64,3 +64,31 @@ fn x_14_x_15_what_is_wrong_stops_the_start_and_names_the_variable() {
         assert!(read(name, value).is_ok(), "{name}={value}");
     }
 }
+
+#[test]
+fn key_06_keys_of_another_issuer_are_fetched_from_safe_places_only() {
+    for (jwks, is_good) in [
+        ("https://id.example.com/keys", true),
+        ("http://127.0.0.1:9000/keys", true),
+        ("http://localhost/keys", true),
+        ("http://id.example.com/keys", false),
+        ("http://127.0.0.1.example.com/keys", false),
+        ("https://user:password@id.example.com/keys", false),
+        ("/there/is/no/such/file.json", false),
+    ] {
+        let config = Config::read(|asked| {
+            let value = match asked {
+                "TRUST_ISSUER" => "https://id.example.com",
+                "TRUST_AUDIENCE" => "api",
+                "TRUST_ALGORITHMS" => "RS256, ES256",
+                "TRUST_JWKS" => jwks,
+                _ => return Ok(None),
+            };
+            Ok(Some(value.to_owned()))
+        });
+        assert_eq!(config.is_ok(), is_good, "{jwks}");
+        if let Err(error) = config {
+            assert!(error.to_string().starts_with("TRUST_JWKS: "), "{error}");
+        }
+    }
+}

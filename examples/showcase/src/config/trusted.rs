@@ -1,7 +1,9 @@
 //! A second issuer: `TRUST_…`.
 
+use std::fmt::Display;
+
 use auth_layer::ConfigError;
-use jwt_layer::{Algorithm, KeySet, VerificationPolicy, VerifyingKey};
+use jwt_layer::{Algorithm, KeySet, Keys, RemoteKeys, VerificationPolicy, VerifyingKey};
 
 use super::WrongVariable;
 
@@ -9,7 +11,24 @@ use super::WrongVariable;
 #[derive(Clone, Debug)]
 pub(crate) struct TrustedIssuer {
     pub(crate) policy: VerificationPolicy,
-    pub(crate) keys: KeySet,
+    pub(crate) keys: TrustedKeys,
+}
+
+/// Where the keys of another issuer come from.
+#[derive(Clone, Debug)]
+pub(crate) enum TrustedKeys {
+    Fixed(KeySet),
+    /// Fetched when the first token comes, so that the issuer may be down when this program starts.
+    Remote(RemoteKeys),
+}
+
+impl From<TrustedKeys> for Keys {
+    fn from(keys: TrustedKeys) -> Self {
+        match keys {
+            TrustedKeys::Fixed(keys) => keys.into(),
+            TrustedKeys::Remote(keys) => keys.into(),
+        }
+    }
 }
 
 /// `TRUST_ISSUER` and what belongs to it: all of it, or nothing.
@@ -56,7 +75,7 @@ pub(super) fn read(
             let key = VerifyingKey::from_secret(Algorithm::Hs256, secret.as_bytes())
                 .map_err(wrong("TRUST_HS256_SECRET"))?;
             let keys = KeySet::new([key]).map_err(wrong("TRUST_HS256_SECRET"))?;
-            (vec![Algorithm::Hs256], keys)
+            (vec![Algorithm::Hs256], TrustedKeys::Fixed(keys))
         }
         (Some(jwks), None) => {
             let names = algorithms.ok_or_else(|| {
@@ -66,14 +85,7 @@ pub(super) fn read(
                 .split(',')
                 .map(|name| super::algorithm("TRUST_ALGORITHMS", name))
                 .collect::<Result<Vec<_>, _>>()?;
-            if jwks.starts_with("http:") || jwks.starts_with("https:") {
-                let problem = "can only be a file in this build";
-                return Err(WrongVariable::new("TRUST_JWKS", problem));
-            }
-            let json = std::fs::read_to_string(&jwks)
-                .map_err(|error| WrongVariable::new("TRUST_JWKS", error))?;
-            let keys = KeySet::from_jwks(&json, algorithms.iter().copied())
-                .map_err(wrong("TRUST_JWKS"))?;
+            let keys = keys(&jwks, &algorithms)?;
             (algorithms, keys)
         }
     };
@@ -83,4 +95,17 @@ pub(super) fn read(
         .build()
         .map_err(wrong("TRUST_ISSUER"))?;
     Ok(Some(TrustedIssuer { policy, keys }))
+}
+
+/// The keys that `TRUST_JWKS` names: a URL or a file.
+fn keys(jwks: &str, algorithms: &[Algorithm]) -> Result<TrustedKeys, WrongVariable> {
+    let wrong = |problem: &dyn Display| WrongVariable::new("TRUST_JWKS", problem);
+    let algorithms = algorithms.iter().copied();
+    if jwks.starts_with("http:") || jwks.starts_with("https:") {
+        let keys = RemoteKeys::from_url(jwks).algorithms(algorithms).build();
+        return keys.map(TrustedKeys::Remote).map_err(|error| wrong(&error));
+    }
+    let json = std::fs::read_to_string(jwks).map_err(|error| wrong(&error))?;
+    let keys = KeySet::from_jwks(&json, algorithms);
+    keys.map(TrustedKeys::Fixed).map_err(|error| wrong(&error))
 }

@@ -22,9 +22,9 @@ async fn alive() -> Json<Value> {
     Json(json!({ "status": "alive" }))
 }
 
-/// `{"status":"ready"}`, or 503 while a store cannot be asked.
+/// `{"status":"ready"}`, or 503 while a store cannot be asked or keys that are fetched are not there.
 async fn ready(State(state): State<AppState>) -> Result<Json<Value>, AuthError> {
-    state.stores.check().await?;
+    state.check_ready().await?;
     Ok(Json(json!({ "status": "ready" })))
 }
 

@@ -35,7 +35,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// The whole program: each group of routes with the schemes that it accepts.
 pub(crate) fn app(state: AppState, settings: &Settings) -> Result<Router, Box<dyn Error>> {
     let sessions = state.sessions.clone();
-    let credentials = schemes::credentials(&state, settings)?;
+    let credentials = schemes::credentials(&state)?;
     let digest = schemes::digest(&state)?;
 
     // Any identity: session, Bearer token, API key, Basic.
