@@ -3,7 +3,9 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -26,6 +28,8 @@ pub(crate) enum Answer {
     Break,
     /// Nothing, ever.
     Hang,
+    /// A body of JSON, after a while.
+    Late(Duration, String),
 }
 
 pub(crate) struct Server {
@@ -49,12 +53,16 @@ pub(crate) struct Seen {
 impl Server {
     /// Starts a server that always gives this answer.
     pub(crate) async fn start(always: Answer) -> Self {
+        Self::start_at(([127, 0, 0, 1], 0).into(), always).await
+    }
+
+    pub(crate) async fn start_at(address: SocketAddr, always: Answer) -> Self {
         let shared = Arc::new(Mutex::new(Shared {
             answers: VecDeque::new(),
             always,
             seen: Vec::new(),
         }));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let own = Arc::clone(&shared);
         let app = Router::new().fallback(move |request: Request| {
@@ -97,10 +105,7 @@ impl Shared {
 
 async fn give(answer: Answer) -> Response<Body> {
     match answer {
-        Answer::Json(body) => Response::builder()
-            .header("content-type", "application/json")
-            .body(Body::from(body))
-            .unwrap(),
+        Answer::Json(body) => json(body),
         Answer::Plain(status, headers, body) => {
             let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
             for (name, value) in headers {
@@ -122,7 +127,18 @@ async fn give(answer: Answer) -> Response<Body> {
             .into_iter(),
         ),
         Answer::Hang => std::future::pending().await,
+        Answer::Late(delay, body) => {
+            tokio::time::sleep(delay).await;
+            json(body)
+        }
     }
+}
+
+fn json(body: String) -> Response<Body> {
+    Response::builder()
+        .header("content-type", "application/json")
+        .body(Body::from(body))
+        .unwrap()
 }
 
 fn stream<E>(
