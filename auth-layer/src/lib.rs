@@ -33,6 +33,7 @@ mod secret;
 mod shards;
 mod single_use;
 mod strip_headers;
+mod user_key;
 
 pub use self::authorization::authorization;
 pub use self::challenge::{Challenge, Challenges};
@@ -78,3 +79,4 @@ pub use self::secret::{
 };
 pub use self::single_use::{MemorySingleUse, SharedSingleUse, SingleUse, SingleUseKey};
 pub use self::strip_headers::{StripIdentityHeaders, StripIdentityHeadersService};
+pub use self::user_key::UserKey;

@@ -9,6 +9,8 @@ mod fetch;
 mod issue;
 mod key;
 mod policy;
+#[cfg(feature = "refresh")]
+pub mod refresh;
 mod scheme;
 mod token;
 mod verifier;

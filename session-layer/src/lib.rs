@@ -23,8 +23,8 @@ mod scheme;
 mod secret;
 mod sessions;
 mod standing;
-mod user;
 
+pub use auth_layer::UserKey;
 pub use tower_sessions_core::Session;
 
 pub use self::backend::{
@@ -49,7 +49,6 @@ pub use self::remember::{
 pub use self::scheme::{SessionCredential, SessionScheme, VerifySession};
 pub use self::sessions::{SessionInfo, Sessions};
 pub use self::standing::{CredentialEpochs, EpochLookup};
-pub use self::user::UserKey;
 
 /// The name of the scheme, in identities, events and metrics.
 pub const SCHEME: &str = "session";

@@ -59,6 +59,8 @@ pub enum EventKind {
     SupersededKeyUsed,
     /// A token was issued.
     TokenIssued,
+    /// A refresh token was exchanged for its successor.
+    TokenRefreshed,
     /// A single-use token was used again.
     TokenReused,
     /// Nobody was logged in where an identity was needed.
@@ -91,6 +93,7 @@ impl EventKind {
             Self::StaleKeysUsed => "stale_keys_used",
             Self::SupersededKeyUsed => "superseded_key_used",
             Self::TokenIssued => "token_issued",
+            Self::TokenRefreshed => "token_refreshed",
             Self::TokenReused => "token_reused",
             Self::Unauthenticated => "unauthenticated",
             Self::Unavailable => "unavailable",

@@ -77,6 +77,14 @@ struct Payload<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
+    /// The key that its holder has to prove (RFC 9449 section 6).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation<'a>>,
+}
+
+#[derive(Serialize)]
+struct Confirmation<'a> {
+    jkt: &'a str,
 }
 
 fn names<S: serde::Serializer>(
@@ -179,6 +187,10 @@ impl Issuer {
             amr_at,
             acr: request.acr.as_deref(),
             sid: request.session_id.as_deref(),
+            cnf: request
+                .key_thumbprint
+                .as_deref()
+                .map(|jkt| Confirmation { jkt }),
         };
         let token = self.sign(&payload)?;
         config.events.record(
@@ -231,6 +243,16 @@ impl Issuer {
     /// What the issuer names itself.
     pub fn name(&self) -> &str {
         &self.inner.config.issuer
+    }
+
+    /// Whom its tokens are for.
+    pub fn audience(&self) -> &str {
+        &self.inner.config.audience
+    }
+
+    /// The `client_id` of tokens that no other client asked for.
+    pub fn client_id(&self) -> &str {
+        &self.inner.config.client_id
     }
 
     /// How long its tokens live, by their `exp`: what

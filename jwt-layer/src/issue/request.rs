@@ -28,6 +28,7 @@ pub struct AccessTokenRequest {
     pub(super) auth_time: Option<SystemTime>,
     pub(super) acr: Option<String>,
     pub(super) session_id: Option<String>,
+    pub(super) key_thumbprint: Option<String>,
     /// Whether it was made from the identity of an API key.
     pub(super) from_key: bool,
 }
@@ -45,6 +46,7 @@ impl AccessTokenRequest {
             auth_time: None,
             acr: None,
             session_id: None,
+            key_thumbprint: None,
             from_key: false,
         }
     }
@@ -65,6 +67,7 @@ impl AccessTokenRequest {
             auth_time: identity.auth_time(),
             acr: identity.acr().map(str::to_owned),
             session_id: identity.session_id().map(str::to_owned),
+            key_thumbprint: None,
             from_key: identity.key_id().is_some(),
         }
     }
@@ -120,6 +123,13 @@ impl AccessTokenRequest {
     /// all tokens that were issued for that session.
     pub fn session_id(mut self, id: impl Into<String>) -> Self {
         self.session_id = Some(id.into());
+        self
+    }
+
+    /// Binds the token to the key with this SHA-256 thumbprint (RFC 7638), which its holder has to
+    /// prove with each request (DPoP, RFC 9449); written as the claim `cnf`.
+    pub fn key_thumbprint(mut self, thumbprint: impl Into<String>) -> Self {
+        self.key_thumbprint = Some(thumbprint.into());
         self
     }
 

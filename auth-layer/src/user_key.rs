@@ -1,17 +1,16 @@
-//! Whose sessions they are.
+//! Whose it is, as stores index it.
 
 use std::fmt;
 
-use auth_layer::{Identity, SecretDigest};
+use crate::{Identity, SecretDigest};
 
-/// The key of a user's sessions in a store: made from issuer, tenant and subject, as
+/// The key of what belongs to a user in a store, such as sessions or refresh families: made from issuer, tenant and subject, as
 /// [`Identity::is_same_principal`] compares them.
 ///
 /// It is a SHA-256, so that a store's index holds no names.
 ///
 /// ```
-/// use auth_layer::Identity;
-/// use session_layer::UserKey;
+/// use auth_layer::{Identity, UserKey};
 ///
 /// let identity = Identity::builder("password", "alice").tenant("acme").build();
 /// assert_eq!(UserKey::from(&identity), UserKey::new(None, Some("acme"), "alice"));

@@ -1,0 +1,154 @@
+//! Making the service.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_layer::{
+    AuthError, ConfigError, Events, Identity, SharedClock, SharedRevocations, check_duration,
+};
+
+use super::service::Inner;
+use super::{RefreshTokens, SharedRefreshStore};
+use crate::{Issuer, Jwt};
+
+pub(super) type LookUp = dyn Fn(Identity) -> LookUpFuture + Send + Sync;
+type LookUpFuture = Pin<Box<dyn Future<Output = Result<Option<Identity>, AuthError>> + Send>>;
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: u64 = 24 * 60 * 60;
+
+/// Makes [`RefreshTokens`]. See [`RefreshTokens::builder`].
+///
+/// | option | default | |
+/// |---|---|---|
+/// | [`lifetime`](Self::lifetime) | 30 days | from the login on, however often it is refreshed |
+/// | [`idle`](Self::idle) | 14 days | without being refreshed |
+/// | [`replay_window`](Self::replay_window) | 10 seconds | for parallel requests and lost answers |
+/// | [`max_replays`](Self::max_replays) | 64 | within that time |
+#[must_use]
+pub struct RefreshTokensBuilder {
+    issuer: Issuer,
+    store: SharedRefreshStore,
+    revocations: SharedRevocations,
+    users: Arc<LookUp>,
+    lifetime: Duration,
+    idle: Duration,
+    replay_window: Duration,
+    max_replays: u32,
+    clock: SharedClock,
+    events: Events,
+}
+
+impl RefreshTokensBuilder {
+    pub(super) fn new(
+        issuer: Issuer,
+        store: SharedRefreshStore,
+        revocations: SharedRevocations,
+        users: Arc<LookUp>,
+    ) -> Self {
+        Self {
+            issuer,
+            store,
+            revocations,
+            users,
+            lifetime: Duration::from_secs(30 * DAY),
+            idle: Duration::from_secs(14 * DAY),
+            replay_window: 10 * SECOND,
+            max_replays: 64,
+            clock: SharedClock::system(),
+            events: Events::default(),
+        }
+    }
+
+    /// After which time a login has to be repeated, however often it was refreshed. At least a
+    /// minute.
+    pub const fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// After which time a login has to be repeated that was not refreshed. At least a minute; what is
+    /// more than the lifetime counts for nothing.
+    pub const fn idle(mut self, idle: Duration) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// For how long the token used last may come again, from its first use on. At most a minute.
+    ///
+    /// Within it the same client gets the same next token, and whoever has copied the token, and can
+    /// pass for that client, gets it too: keep it short.
+    ///
+    /// With zero it gets nothing. So that two requests at once do not log a user out, a token that
+    /// comes again within one second is refused and no more; after that second it ends the family.
+    pub const fn replay_window(mut self, window: Duration) -> Self {
+        self.replay_window = window;
+        self
+    }
+
+    /// How often a token may come again within the window; what comes more often is refused, and
+    /// ends nothing. At most 1000.
+    pub const fn max_replays(mut self, max: u32) -> Self {
+        self.max_replays = max;
+        self
+    }
+
+    /// The clock. Default: the system's.
+    pub fn clock(mut self, clock: impl Into<SharedClock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// Where events go. Default: `tracing`, if that feature of auth-layer is on.
+    pub fn events(mut self, events: Events) -> Self {
+        self.events = events;
+        self
+    }
+
+    /// The finished service.
+    ///
+    /// # Errors
+    ///
+    /// Names the option that cannot work.
+    pub fn build(self) -> Result<RefreshTokens, ConfigError> {
+        for (option, duration) in [("lifetime", self.lifetime), ("idle", self.idle)] {
+            if check_duration(option, duration)? < 60 * SECOND {
+                return Err(ConfigError::new(option, "must be at least one minute"));
+            }
+        }
+        if self.replay_window > 60 * SECOND {
+            let problem = "must be at most a minute";
+            return Err(ConfigError::new("replay_window", problem));
+        }
+        if self.max_replays > 1000 {
+            return Err(ConfigError::new("max_replays", "must be at most 1000"));
+        }
+        let verifier = Jwt::new(self.issuer.policy().build()?, self.issuer.verifying_keys());
+        Ok(RefreshTokens::new(Inner {
+            verifier: verifier.clock(self.clock.clone()),
+            issuer: self.issuer,
+            store: self.store,
+            revocations: self.revocations,
+            users: self.users,
+            lifetime: self.lifetime,
+            idle: self.idle,
+            replay_window: self.replay_window,
+            max_replays: self.max_replays,
+            clock: self.clock,
+            events: self.events,
+        }))
+    }
+}
+
+impl std::fmt::Debug for RefreshTokensBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RefreshTokensBuilder")
+            .field("issuer", &self.issuer)
+            .field("lifetime", &self.lifetime)
+            .field("idle", &self.idle)
+            .field("replay_window", &self.replay_window)
+            .field("max_replays", &self.max_replays)
+            .finish_non_exhaustive()
+    }
+}
