@@ -122,6 +122,33 @@ async fn jwt_11_a_type_of_another_kind_is_refused_whatever_the_claims() {
 }
 
 #[tokio::test]
+async fn jwt_11_an_issuer_that_names_the_kind_in_a_claim_is_heard() {
+    let access = with(&claims(), &json!({ "aud": CLIENT }));
+    for (changes, as_access, as_id) in [
+        (json!({}), true, true),
+        (json!({ "token_use": "access" }), true, false),
+        (json!({ "token_use": "id" }), false, true),
+        (json!({ "typ": "Bearer" }), true, false),
+        (json!({ "typ": "DPoP" }), true, false),
+        (json!({ "typ": "ID" }), false, true),
+        (json!({ "typ": "Refresh" }), false, false),
+        (json!({ "typ": "Offline" }), false, false),
+        (json!({ "typ": "Logout" }), false, false),
+        (json!({ "typ": "person", "token_use": ["id"] }), true, true),
+    ] {
+        let token = sign(None, &with(&access, &changes));
+        assert_eq!(
+            accepts("plain access", &token).await,
+            as_access,
+            "{changes}"
+        );
+        let nonce = json!({ "nonce": "n" });
+        let token = sign(None, &with(&with(&access, &changes), &nonce));
+        assert_eq!(accepts("id", &token).await, as_id, "{changes}");
+    }
+}
+
+#[tokio::test]
 async fn jwt_01_no_kind_accepts_an_unsigned_token() {
     for (kind, types, claims) in &kinds() {
         let header = json!({ "alg": "none", "typ": types[0] }).to_string();

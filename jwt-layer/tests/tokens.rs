@@ -9,7 +9,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::*;
 use http::StatusCode;
-use jwt_layer::{Algorithm, ClientToken, Jwt, VerificationPolicy, VerifyingKey};
+use jwt_layer::{
+    AccessTokenRequest, Algorithm, ClientToken, Issuer, Jwt, KeySet, SigningKey, TokenVerifier,
+    VerificationPolicy, VerifyingKey,
+};
 use serde_json::{Value, json};
 
 const EC_PEM: &str = include_str!("keys/ec.pub.pem");
@@ -101,6 +104,28 @@ async fn jwt_02_a_public_key_is_never_a_secret() {
             let header = json!({ "alg": algorithm.as_str() }).to_string();
             let token = forge(&header, &payload, secret);
             assert_eq!(refusal(&jwt, &token).await, "bad_signature", "{algorithm}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn jwt_02_nor_is_the_text_of_a_public_jwk() {
+    let signing = SigningKey::generate(Algorithm::Es256).unwrap();
+    let policy = plain().build().unwrap();
+    let jwt = Jwt::new(policy, signing.verifying_key().unwrap()).clock(clock());
+    let jwk = signing.public_jwk().unwrap();
+    let jwks = format!(r#"{{"keys":[{jwk}]}}"#);
+    for secret in [&jwk, &jwks, signing.kid().unwrap()] {
+        for header in [
+            json!({ "alg": "HS256" }),
+            json!({ "alg": "HS256", "kid": signing.kid() }),
+        ] {
+            let token = forge(
+                &header.to_string(),
+                &claims().to_string(),
+                secret.as_bytes(),
+            );
+            assert_eq!(refusal(&jwt, &token).await, "unknown_key", "{header}");
         }
     }
 }
@@ -230,14 +255,14 @@ async fn jwt_08_ill_typed_times_are_refused() {
             );
         }
         let text = claims_with(json!({ name: "HERE" })).to_string();
-        for value in ["null", "1e400", "1e999999"] {
+        for (value, reason) in [
+            ("null", "ill_typed_claim"),
+            ("1e400", "unreadable_claims"),
+            ("1e999999", "unreadable_claims"),
+        ] {
             let text = text.replace("\"HERE\"", value);
             let token = forge(r#"{"alg":"HS256"}"#, &text, &SECRET);
-            assert_eq!(
-                cause(&jwt(), &token).await,
-                "ill_typed_claim",
-                "{name} {value}"
-            );
+            assert_eq!(cause(&jwt(), &token).await, reason, "{name} {value}");
         }
     }
 }
@@ -601,4 +626,80 @@ async fn algorithms_can_be_narrowed() {
         refusal(&jwt, &token(&claims())).await,
         "algorithm_not_allowed"
     );
+}
+
+/// Secrets by their first byte, with ids; one without.
+fn fixed(keys: &[(u8, Option<&str>)]) -> Jwt {
+    let keys = keys.iter().map(|(byte, kid)| {
+        let key = VerifyingKey::from_secret(Algorithm::Hs256, &[*byte; 32]).unwrap();
+        match kid {
+            Some(kid) => key.with_kid(*kid),
+            None => key,
+        }
+    });
+    Jwt::new(plain().build().unwrap(), KeySet::new(keys).unwrap()).clock(clock())
+}
+
+#[tokio::test]
+async fn key_08_fixed_keys_overlap_while_they_are_rotated() {
+    let token = |byte: u8, kid: Option<&str>| {
+        let mut header = json!({ "alg": "HS256" });
+        if let Some(kid) = kid {
+            header["kid"] = json!(kid);
+        }
+        forge(&header.to_string(), &claims().to_string(), &[byte; 32])
+    };
+    let (old, new) = ((1, Some("old")), (2, Some("new")));
+    for (keys, byte, kid, refused) in [
+        (&[old][..], 1, Some("old"), None),
+        (&[old], 2, Some("new"), Some("unknown_key")),
+        (&[old, new], 1, Some("old"), None),
+        (&[old, new], 2, Some("new"), None),
+        (&[old, new], 2, Some("old"), Some("bad_signature")),
+        (&[new], 1, Some("old"), Some("unknown_key")),
+        (&[new], 2, Some("new"), None),
+        // Without an id: the only candidate, or none.
+        (&[old], 1, None, None),
+        (&[old, new], 1, None, Some("unknown_key")),
+        (&[old, (2, None)], 2, None, Some("unknown_key")),
+        (&[old, (2, None)], 2, Some("any"), None),
+        (&[old, (2, None)], 1, Some("any"), Some("bad_signature")),
+    ] {
+        let verified = fixed(keys).verify_token(&token(byte, kid)).await;
+        let reason = verified.err().map(|error| error.reason());
+        assert_eq!(reason, refused, "{keys:?} {byte} {kid:?}");
+    }
+}
+
+#[tokio::test]
+async fn key_11_a_previous_key_verifies_and_signs_nothing() {
+    let previous = SigningKey::generate(Algorithm::Es256).unwrap();
+    let (previous_key, previous_id) = (
+        previous.verifying_key().unwrap(),
+        previous.kid().unwrap().to_owned(),
+    );
+    let issuer = |key| {
+        let issuer = Issuer::builder(ISSUER, AUDIENCE, key);
+        issuer.clock(clock()).build().unwrap()
+    };
+    let request = AccessTokenRequest::new("alice");
+    let before = issuer(previous).issue(&request).unwrap();
+
+    let current = SigningKey::generate(Algorithm::Es256).unwrap();
+    let current_id = current.kid().unwrap().to_owned();
+    let current_key = current.verifying_key().unwrap();
+    let issuer = issuer(current);
+    let after = issuer.issue(&request).unwrap();
+
+    let both = KeySet::new([current_key, previous_key]).unwrap();
+    let policy = issuer.policy().build().unwrap();
+    let verifier = TokenVerifier::new(policy.clone(), both).clock(clock());
+    for (token, kid) in [(&before, &previous_id), (&after, &current_id)] {
+        let verified = verifier.verify(token.expose()).await.unwrap();
+        assert_eq!(verified.key().thumbprint(), Some(&**kid));
+    }
+    // The overlap is over.
+    let current = TokenVerifier::new(policy, issuer.verifying_keys()).clock(clock());
+    assert!(current.verify(before.expose()).await.is_err());
+    assert!(current.verify(after.expose()).await.is_ok());
 }

@@ -42,6 +42,7 @@ pub struct VerifyingKey {
     algorithm: Algorithm,
     verifier: Verifier,
     digest: [u8; 32],
+    thumbprint: Option<Box<str>>,
 }
 
 impl VerifyingKey {
@@ -55,6 +56,7 @@ impl VerifyingKey {
             algorithm,
             verifier: Verifier::new(algorithm, material)?,
             digest: material.digest(),
+            thumbprint: jwk::thumbprint(material).map(String::into_boxed_str),
         })
     }
 
@@ -120,6 +122,12 @@ impl VerifyingKey {
     /// The one algorithm that the key is for.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// The SHA-256 thumbprint of the public key (RFC 7638), whatever its id. `None` for a secret, of
+    /// which not even a hash is given away.
+    pub fn thumbprint(&self) -> Option<&str> {
+        self.thumbprint.as_deref()
     }
 
     /// Whether both verify the same: the same algorithm and the same key, whatever they are called.

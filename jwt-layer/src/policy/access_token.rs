@@ -76,7 +76,8 @@ impl VerificationPolicy<AccessToken> {
     /// Nothing in such a token says that it is one. So tokens of another `typ` are refused, and
     /// tokens with claims that only ID tokens (`nonce`, `at_hash`, `c_hash`, `s_hash`), security
     /// events (`events`) and DPoP proofs (`htm`, `htu`) have. An ID token without any of these is
-    /// told apart by its audience alone: no service should have the name of a client.
+    /// told apart by its audience alone: no service should have the name of a client. Where an issuer
+    /// names the kind in `token_use` or in a claim `typ`, it must be the right one.
     pub fn plain_access_token(
         issuer: impl Into<Arc<str>>,
         audience: impl Into<Box<str>>,
@@ -219,6 +220,7 @@ impl Rules for AccessToken {
             return Err(AuthError::invalid("sender_constrained_token"));
         }
         if self.is_plain {
+            token.check_named_kind(&["access", "bearer", "dpop"])?;
             let foreign = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
             if claims.has_any(&foreign) || (claims.has("nonce") && !self.nonce) {
                 return Err(AuthError::invalid("not_an_access_token"));

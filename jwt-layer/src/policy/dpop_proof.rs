@@ -8,10 +8,9 @@ use auth_layer::{AuthError, ConfigError};
 
 use super::kind::is_type;
 use super::{MINUTE, PolicyBuilder, VerificationPolicy};
-use crate::key::jwk::{self, Jwk};
+use crate::VerifyingKey;
 use crate::token::{Claims, Compact, Header};
 use crate::verifier::{check_signature, unverified};
-use crate::{Algorithm, VerifyingKey};
 
 /// DPoP proofs: what a client signs anew for each request, with a key that the proof itself names.
 ///
@@ -85,7 +84,7 @@ impl VerificationPolicy<DpopProof> {
         let claims = Claims::parse(&payload, common.max_depth)?;
         let times = common.check_times(&claims, now).map_err(unverified)?;
 
-        let (key, thumbprint) = key_of_header(header.algorithm, key)
+        let key = VerifyingKey::from_jwk(header.algorithm, key)
             .map_err(|error| AuthError::invalid("impossible_proof_key").with_source(error))?;
         check_signature(&compact, &header, &key)?;
 
@@ -100,7 +99,8 @@ impl VerificationPolicy<DpopProof> {
             Ok::<_, AuthError>(text.map(|text| text.into_owned()))
         };
         Ok(VerifiedProof {
-            thumbprint,
+            // Only secrets have none, and they were refused by their algorithm.
+            thumbprint: key.thumbprint().unwrap_or_default().to_owned(),
             token_id: required("jti")?,
             issued_at: times
                 .issued_at
@@ -138,11 +138,4 @@ impl PolicyBuilder<DpopProof> {
         }
         Ok(self.policy)
     }
-}
-
-fn key_of_header(algorithm: Algorithm, json: &str) -> Result<(VerifyingKey, String), ConfigError> {
-    let jwk = Jwk::parse(json)?;
-    let thumbprint =
-        jwk::thumbprint(&jwk.material()?).ok_or_else(|| ConfigError::new("key", "is a secret"))?;
-    Ok((VerifyingKey::from_parsed(algorithm, &jwk)?, thumbprint))
 }

@@ -118,6 +118,7 @@ impl Rules for IdToken {
         if claims.has_any(&foreign) || (claims.has_any(&scope) && !self.scope) {
             return Err(AuthError::invalid("not_an_id_token"));
         }
+        token.check_named_kind(&["id"])?;
         self.check_audience(token)?;
         if claims.subject()?.len() > MAX_SUBJECT_LEN {
             return Err(AuthError::invalid("subject_too_long"));

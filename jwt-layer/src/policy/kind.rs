@@ -64,6 +64,26 @@ impl Signed<'_> {
         Ok(self.claims.string(name)?.map(Into::into))
     }
 
+    /// That no claim says that it is another kind of token: some issuers write it into `token_use` or
+    /// `typ`, and the same `typ` into the header of all of them. Words that are not theirs say nothing.
+    pub(super) fn check_named_kind(&self, own: &[&str]) -> Result<(), AuthError> {
+        const WORDS: [&str; 7] = [
+            "access", "bearer", "dpop", "id", "logout", "offline", "refresh",
+        ];
+
+        for name in ["token_use", "typ"] {
+            // A claim of another type is somebody else's.
+            let Ok(Some(word)) = self.claims.string(name) else {
+                continue;
+            };
+            let is = |known: &&&str| word.eq_ignore_ascii_case(known);
+            if WORDS.iter().any(|known| is(&known)) && !own.iter().any(|known| is(&known)) {
+                return Err(AuthError::invalid("says_another_kind"));
+            }
+        }
+        Ok(())
+    }
+
     /// That nobody else is an audience, in whatever form.
     pub(super) fn check_sole_audience(&self) -> Result<(), AuthError> {
         let audiences = self.claims.strings("aud")?.unwrap_or_default();

@@ -3,6 +3,7 @@
 use auth_layer::AuthError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::memchr_iter;
 
 use crate::crypto::MAX_SIGNATURE_LEN;
 
@@ -38,10 +39,7 @@ impl<'a> Compact<'a> {
         if token.len() > max_len {
             return Err(AuthError::malformed("token_too_long"));
         }
-        let mut dots = token
-            .iter()
-            .enumerate()
-            .filter_map(|(index, byte)| (*byte == b'.').then_some(index));
+        let mut dots = memchr_iter(b'.', token);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(AuthError::malformed("not_a_signed_token"));
         };

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use memchr::{memchr, memchr2};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -44,7 +45,7 @@ impl<'a> Members<'a> {
             if earlier.iter().any(|(other, _)| other.0 == name.0) {
                 return Err(Fault::Repeated);
             }
-            if value.get().starts_with(['{', '[']) {
+            if !is_plain(value.get()) {
                 let mut nested = serde_json::Deserializer::from_str(value.get());
                 Depth(max_depth.saturating_sub(1))
                     .deserialize(&mut nested)
@@ -105,6 +106,19 @@ impl<'a> Members<'a> {
             .checked_add(since)
             .map(Some)
             .ok_or(Fault::WrongType)
+    }
+}
+
+/// Whether a value of which only the outline was read can be nothing but what it seems: no object or
+/// array, no escapes that could stand for half a character, no number beyond those there are.
+fn is_plain(json: &str) -> bool {
+    match json.as_bytes() {
+        [b'{' | b'[', ..] => false,
+        [b'"', text @ ..] => memchr(b'\\', text).is_none(),
+        [b'-' | b'0'..=b'9', ..] => {
+            json.len() < 300 && memchr2(b'e', b'E', json.as_bytes()).is_none()
+        }
+        _ => true,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the readers of shape, header and claims let through.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 
 use super::*;
@@ -92,6 +94,10 @@ fn claims_are_one_object_in_utf8_without_a_mark() {
         "{},",
         "\u{feff}{}",
         "{\"a\":1e999}x",
+        "{\"a\":1e999}",
+        "{\"a\":[1e999]}",
+        "{\"a\":\"\\ud800\"}",
+        "{\"a\":[\"\\ud800\"]}",
     ] {
         assert!(claims(json).is_err(), "{json:?}");
     }
@@ -165,6 +171,75 @@ fn the_type_is_read_without_its_prefix() {
     assert_eq!(header(r#"{"alg":"HS256"}"#).unwrap().bare_type(), None);
 }
 
+/// JSON with more in it than serde_json writes: white space, escapes, members twice, odd numbers.
+fn json_text() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "alg",
+        "typ",
+        "kid",
+        "iss",
+        "aud",
+        "sub",
+        "exp",
+        "a",
+        "\\u0061lg",
+        "\\u0061",
+    ]);
+    let leaf = prop::sample::select(vec![
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1700000000",
+        "1.5e9",
+        "1e400",
+        "-0.0",
+        "\"x\"",
+        "\"HS256\"",
+        "\"\\u0048S256\"",
+        "\"none\"",
+        "\"\\ud800\"",
+        "\"\"",
+        "\u{feff}",
+        "01",
+        "nul",
+    ]);
+    let object = |name, value| {
+        let member = (name, value).prop_map(|(name, value)| format!("\"{name}\": {value}"));
+        let members = prop::collection::vec(member, 0..4);
+        members.prop_map(|members| format!("{{{}}}", members.join(" ,")))
+    };
+    let nested_name = name.clone();
+    let value = leaf
+        .prop_map(str::to_owned)
+        .prop_recursive(6, 24, 4, move |inner| {
+            let array = prop::collection::vec(inner.clone(), 0..4);
+            prop_oneof![
+                array.prop_map(|items| format!("[{}]", items.join(" ,"))),
+                object(nested_name.clone(), inner.boxed()),
+            ]
+        });
+    // Half of them name an algorithm, so that many are headers.
+    let around = prop::sample::select(vec!["", "", " ", "\n", "\u{feff}", "x"]);
+    (object(name, value.boxed()), any::<bool>(), around).prop_map(|(object, named, around)| {
+        let object = if named && object != "{}" {
+            object.replacen('{', "{\"alg\":\"HS256\",", 1)
+        } else {
+            object
+        };
+        format!("{around}{object}{around}")
+    })
+}
+
+/// How deep a value nests.
+fn depth(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        serde_json::Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -175,6 +250,53 @@ proptest! {
         }
         let _ = Header::parse(&bytes);
         let _ = Claims::parse(&bytes, 8);
+    }
+
+    /// A token that is split is the only text for its parts.
+    #[test]
+    fn what_is_accepted_is_canonical(
+        token in r"[A-Za-z0-9_=-]{0,24}(\.[A-Za-z0-9_=-]{0,24}){1,3}",
+    ) {
+        if let Ok(compact) = Compact::split(token.as_bytes(), 8192)
+            && let (Ok(header), Ok(payload), Ok(signature)) =
+                (compact.header(), compact.payload(), compact.signature())
+        {
+            let parts = [&*header, &payload, signature.as_bytes()];
+            let again = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+            prop_assert_eq!(again, token);
+        }
+    }
+
+    /// What is read is what another reader reads, and could not be read in another way.
+    #[test]
+    fn jwt_17_what_is_accepted_has_one_meaning(text in json_text()) {
+        let other = serde_json::from_str::<serde_json::Value>(&text);
+        if let Ok(header) = Header::parse(text.as_bytes()) {
+            let other = other.as_ref().unwrap();
+            prop_assert_eq!(Some(header.algorithm.as_str()), other["alg"].as_str());
+            prop_assert_eq!(header.typ.as_deref(), other["typ"].as_str());
+            prop_assert_eq!(header.kid.as_deref(), other["kid"].as_str());
+            prop_assert!(depth(other) <= 4);
+        }
+        if let Ok(claims) = Claims::parse(text.as_bytes(), 4) {
+            let other = other.as_ref().unwrap();
+            prop_assert!(depth(other) <= 4);
+            // serde_json keeps one of two: as many are left as there were.
+            let names = ["alg", "typ", "kid", "iss", "aud", "sub", "exp", "a"];
+            let held = names.iter().filter(|name| claims.has(name)).count();
+            prop_assert_eq!(held, other.as_object().unwrap().len());
+            for name in ["iss", "sub", "a"] {
+                if let Ok(text) = claims.string(name) {
+                    prop_assert_eq!(text.as_deref(), other[name].as_str());
+                }
+            }
+            if let Ok(time) = claims.time("exp") {
+                let seconds = time.map(auth_layer::unix_seconds);
+                // Whole seconds of a number that is not negative.
+                let number = other["exp"].as_f64().map(|number| number.trunc().to_string());
+                prop_assert_eq!(seconds.map(|seconds| seconds.to_string()), number.map(|text| text.replace("-0", "0")));
+            }
+        }
     }
 
     #[test]
