@@ -11,6 +11,7 @@ mod key;
 mod policy;
 #[cfg(feature = "refresh")]
 pub mod refresh;
+mod ring;
 mod scheme;
 mod token;
 mod verifier;
@@ -28,13 +29,19 @@ pub use self::fetch::ServiceClient;
 pub use self::fetch::{
     Addresses, HttpClient, HttpError, HttpErrorKind, HttpLimits, SecureUrl, SharedHttpClient,
 };
-pub use self::issue::{AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, SigningKey};
+pub use self::issue::{
+    AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, IssuerMetadata, IssuerMetadataBuilder,
+    SigningKey, SigningKeys,
+};
 pub use self::key::{KeyLookup, KeySet, KeySource, Keys, VerifyingKey, WantedKey};
 #[cfg(feature = "remote")]
 pub use self::key::{RemoteKeys, RemoteKeysBuilder};
 pub use self::policy::{
     ClientToken, ExpectedIdToken, PolicyBuilder, TokenKind, VerificationPolicy,
 };
+#[cfg(feature = "key-ring")]
+pub use self::ring::{KeyRing, KeyRingBuilder, KeyRingError, KeyStatus};
+pub use self::ring::{MemorySigningKeys, SharedSigningKeyStore, SigningKeyStore};
 pub use self::scheme::{BearerToken, Jwt, VerifyFuture};
 pub use self::verifier::{TokenVerifier, VerifiedToken};
 

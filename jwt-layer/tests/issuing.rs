@@ -11,6 +11,7 @@ use auth_layer::{Event, EventKind, Events, Factor, FactorKind, Identity, ScopeSe
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use common::*;
+use http::{HeaderMap, StatusCode};
 use jwt_layer::{
     AccessTokenRequest, Algorithm, Issuer, Jwt, KeySet, SigningKey, VerificationPolicy,
     VerifyingKey,
@@ -341,7 +342,7 @@ async fn apk_07_a_key_is_not_exchanged_for_a_token() {
         let request = AccessTokenRequest::for_identity(&key).client_id("app");
         let error = issuer.issue(&request).unwrap_err();
         assert_eq!(error.reason(), "keys_get_no_tokens");
-        assert_eq!(error.status(), http::StatusCode::FORBIDDEN);
+        assert_eq!(error.status(), StatusCode::FORBIDDEN);
     }
     let ann = AccessTokenRequest::for_identity(&Identity::new("session", "ann"));
     assert!(issuer.issue(&ann).is_ok());
@@ -416,5 +417,79 @@ async fn another_issuer_s_claim_of_the_name_amr_at_says_nothing() {
             Some(at(proved_at)),
             "{amr_at}"
         );
+    }
+}
+
+#[test]
+fn the_published_documents_may_be_kept_and_say_when_they_are_the_same() {
+    let issuer = issuer(SigningKey::generate(Algorithm::Es256).unwrap());
+    let first = issuer.jwks_response(&HeaderMap::new());
+    assert_eq!(first.status(), StatusCode::OK);
+    assert_eq!(first.headers()["content-type"], "application/jwk-set+json");
+    assert_eq!(first.headers()["cache-control"], "public, max-age=300");
+    assert_eq!(**first.body(), *issuer.jwks());
+    let tag = first.headers()["etag"].to_str().unwrap();
+    for (sent, status) in [
+        (tag.to_owned(), StatusCode::NOT_MODIFIED),
+        (format!("W/{tag}"), StatusCode::NOT_MODIFIED),
+        (format!("\"other\", {tag}"), StatusCode::NOT_MODIFIED),
+        ("*".to_owned(), StatusCode::NOT_MODIFIED),
+        ("\"other\"".to_owned(), StatusCode::OK),
+        (tag.trim_matches('"').to_owned(), StatusCode::OK),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("if-none-match", sent.parse().unwrap());
+        let response = issuer.jwks_response(&headers);
+        assert_eq!(response.status(), status, "{sent}");
+        assert_eq!(response.body().is_empty(), status != StatusCode::OK);
+        assert_eq!(response.headers()["etag"], tag);
+    }
+}
+
+#[test]
+fn metadata_says_what_was_set_and_nothing_else() {
+    let issuer = issuer(SigningKey::generate(Algorithm::Es256).unwrap());
+    let metadata = issuer
+        .metadata()
+        .jwks_uri("https://id.example.com/jwks.json")
+        .token_endpoint("http://127.0.0.1:8080/token")
+        .grant_types(["refresh_token"])
+        .dpop_algorithms([Algorithm::Es256]);
+    let document: Value = serde_json::from_str(&metadata.build().unwrap().to_json()).unwrap();
+    assert_eq!(
+        document,
+        json!({
+            "issuer": ISSUER,
+            "jwks_uri": "https://id.example.com/jwks.json",
+            "token_endpoint": "http://127.0.0.1:8080/token",
+            "response_types_supported": [],
+            "grant_types_supported": ["refresh_token"],
+            "dpop_signing_alg_values_supported": ["ES256"],
+        })
+    );
+    for url in [
+        "http://id.example.com/",
+        "/token",
+        "ftp://id.example.com/",
+        "https://id.example.com/#a",
+        "https:///",
+        "",
+    ] {
+        let error = issuer.metadata().revocation_endpoint(url).build();
+        assert_eq!(error.unwrap_err().option(), "revocation_endpoint", "{url}");
+    }
+    for (name, path) in [
+        ("https://id.example.com", Some("")),
+        ("https://id.example.com/", Some("")),
+        ("https://id.example.com/a/b", Some("/a/b")),
+        ("https://id.example.com/?a", None),
+        ("id", None),
+    ] {
+        let key = SigningKey::generate(Algorithm::Es256).unwrap();
+        let issuer = Issuer::builder(name, AUDIENCE, key).build().unwrap();
+        let built = issuer.metadata().build();
+        let found = built.as_ref().ok().map(|metadata| metadata.path());
+        let expected = path.map(|path| format!("/.well-known/oauth-authorization-server{path}"));
+        assert_eq!(found, expected.as_deref(), "{name}");
     }
 }

@@ -10,6 +10,8 @@ mod remember;
 mod revocations;
 mod script;
 mod sessions;
+#[cfg(feature = "jwt")]
+mod signing_keys;
 mod single_use;
 mod store;
 mod time;
@@ -20,5 +22,7 @@ pub use self::rate_counters::RedisRateCounters;
 pub use self::remember::RedisRememberStore;
 pub use self::revocations::RedisRevocations;
 pub use self::sessions::{NearCache, RedisSessions};
+#[cfg(feature = "jwt")]
+pub use self::signing_keys::RedisSigningKeys;
 pub use self::single_use::RedisSingleUse;
 pub use self::store::{RedisStore, RedisStoreBuilder};

@@ -69,6 +69,12 @@ impl RedisStore {
         RedisRevocations::new(self.link.clone(), self.clock.clone(), &self.prefix)
     }
 
+    /// Rings of signing keys.
+    #[cfg(feature = "jwt")]
+    pub fn signing_keys(&self) -> crate::RedisSigningKeys {
+        crate::RedisSigningKeys::new(self.link.clone(), &self.prefix)
+    }
+
     /// The counters of limits.
     pub fn rate_counters(&self) -> RedisRateCounters {
         RedisRateCounters::new(self.link.clone(), &self.prefix)

@@ -47,6 +47,8 @@ async fn smaller_contracts(pool: RedisPool) {
     contract::revocations_over_time(async |clock| with_clock(clock).revocations()).await;
     contract::rate_counters(async || store.rate_counters()).await;
     contract::single_use(async || store.single_use()).await;
+    #[cfg(feature = "jwt")]
+    contract::signing_key_store(async || store.signing_keys()).await;
     contract::nonce_counters(async || store.nonce_counters()).await;
     contract::nonce_counters_over_time(async |clock| with_clock(clock).nonce_counters()).await;
 }

@@ -19,6 +19,8 @@ mod remember;
 mod revocations;
 #[cfg(feature = "session")]
 mod sessions;
+#[cfg(feature = "jwt")]
+mod signing_keys;
 mod single_use;
 mod step;
 mod store;
@@ -36,6 +38,8 @@ pub use self::remember::SqlRememberStore;
 pub use self::revocations::SqlRevocations;
 #[cfg(feature = "session")]
 pub use self::sessions::SqlSessions;
+#[cfg(feature = "jwt")]
+pub use self::signing_keys::SqlSigningKeys;
 pub use self::single_use::SqlSingleUse;
 pub use self::store::SqlStore;
 #[cfg(feature = "login")]

@@ -54,6 +54,13 @@ impl SqlStore {
         crate::SqlSingleUse::new(self.pools.clone())
     }
 
+    /// Where rings of signing keys are kept.
+    #[cfg(feature = "jwt")]
+    #[must_use]
+    pub fn signing_keys(&self) -> crate::SqlSigningKeys {
+        crate::SqlSigningKeys::new(self.pools.clone())
+    }
+
     /// Where users with passwords are kept.
     #[cfg(feature = "login")]
     #[must_use]

@@ -62,6 +62,13 @@ async fn x_18_single_use_in_sql() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x_18_signing_keys_in_sql() {
+    for (_, store, _) in databases().await.all {
+        contract::signing_key_store(async || store.signing_keys()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x_18_users_in_sql() {
     async fn put(users: &SqlUsers, username: &str, record: Option<UserRecord>) {
         match record {

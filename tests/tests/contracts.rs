@@ -8,6 +8,7 @@ use auth_layer::{
     MemoryRateCounters, MemoryRevocations, MemorySingleUse, SharedRateCounters, SharedSingleUse,
 };
 use auth_test::{Faults, Faulty, contract};
+use jwt_layer::MemorySigningKeys;
 use login::password::MemoryUserStore;
 use session_layer::{MemoryRememberStore, MemorySessionBackend};
 
@@ -35,6 +36,11 @@ async fn x_18_api_keys_whose_answers_are_remembered() {
 async fn x_18_revocations_in_memory() {
     contract::revocations(async || MemoryRevocations::new()).await;
     contract::revocations_over_time(async |clock| MemoryRevocations::new().clock(clock)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn x_18_signing_keys_in_memory() {
+    contract::signing_key_store(async || MemorySigningKeys::new()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -110,6 +116,8 @@ async fn a_healthy_faulty_store_keeps_the_contract() {
     contract::revocations(async || revocations.clone()).await;
     let used = Faulty::new(MemorySingleUse::new(), &faults);
     contract::single_use(async || used.clone()).await;
+    let signing_keys = Faulty::new(MemorySigningKeys::new(), &faults);
+    contract::signing_key_store(async || signing_keys.clone()).await;
     assert!(faults.calls() > 1_000);
 
     let users = Faulty::new(MemoryDigestStore::new("printers"), &faults);

@@ -53,6 +53,8 @@ pub enum EventKind {
     Refused,
     /// A session, token, key or everything of a subject was taken back.
     Revoked,
+    /// A signing key was given a successor.
+    SigningKeyRotated,
     /// The keys of an issuer could not be fetched anew, and the old ones go on being used.
     StaleKeysUsed,
     /// An API key was used with a secret that has been replaced and is good for a while yet.
@@ -90,6 +92,7 @@ impl EventKind {
             Self::PasswordChanged => "password_changed",
             Self::Refused => "refused",
             Self::Revoked => "revoked",
+            Self::SigningKeyRotated => "signing_key_rotated",
             Self::StaleKeysUsed => "stale_keys_used",
             Self::SupersededKeyUsed => "superseded_key_used",
             Self::TokenIssued => "token_issued",

@@ -90,26 +90,30 @@ impl Signer {
         })
     }
 
-    /// Makes a new key.
-    pub(crate) fn generate(algorithm: Algorithm) -> Result<(Self, PublicMaterial), ConfigError> {
+    /// Makes a new private key.
+    pub(crate) fn generate(algorithm: Algorithm) -> Result<PrivateMaterial, ConfigError> {
         let failed = |_| refused(format!("for {algorithm} could not be made"));
+        let secret = |bytes: &[u8]| SecretSlice::from(bytes.to_vec());
         Ok(match algorithm {
-            Algorithm::EdDsa => ed_signer(Ed25519KeyPair::generate().map_err(failed)?),
+            Algorithm::EdDsa => {
+                let pair = Ed25519KeyPair::generate().map_err(failed)?;
+                let pkcs8 = pair.to_pkcs8v1().map_err(failed)?;
+                PrivateMaterial::Ed(secret(pkcs8.as_ref()))
+            }
             Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 => {
-                let (curve, signing) = ecdsa_signing(algorithm)?;
-                ec_signer(curve, EcdsaKeyPair::generate(signing).map_err(failed)?)
+                let (_, signing) = ecdsa_signing(algorithm)?;
+                let pair = EcdsaKeyPair::generate(signing).map_err(failed)?;
+                let pkcs8 = pair.to_pkcs8v1().map_err(failed)?;
+                PrivateMaterial::Ec(secret(pkcs8.as_ref()))
             }
             Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
                 let bytes = random_bytes::<64>().map_err(|error| refused(error.to_string()))?;
-                let secret = SecretSlice::from(bytes.to_vec());
-                Self::new(algorithm, &PrivateMaterial::Symmetric(secret))?
+                PrivateMaterial::Symmetric(secret(&bytes))
             }
             _ => {
                 let pair = aws_lc_rs::rsa::KeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
                 let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
-                let pair = RsaKeyPair::from_pkcs8(der.as_ref())
-                    .map_err(|_| refused(format!("for {algorithm} could not be read back")))?;
-                rsa_signer(algorithm, pair)?
+                PrivateMaterial::from_pem(algorithm, &der::to_pem("PRIVATE KEY", der.as_ref()))?
             }
         })
     }

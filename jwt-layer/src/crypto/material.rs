@@ -1,6 +1,7 @@
 //! Key material in one normal form, whatever form it came in.
 
 use auth_layer::{ConfigError, ExposeSecret, SecretSlice};
+use jsonwebtoken::EncodingKey;
 use sha2::{Digest, Sha256};
 
 use crate::Algorithm;
@@ -81,6 +82,43 @@ pub(crate) enum PrivateMaterial {
     /// PKCS#1 `RSAPrivateKey`.
     Rsa(SecretSlice<u8>),
     Symmetric(SecretSlice<u8>),
+}
+
+impl PrivateMaterial {
+    /// A private key in PEM: PKCS#8, or PKCS#1 for RSA.
+    pub(crate) fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, ConfigError> {
+        let pem = pem.as_bytes();
+        let key = match algorithm.family() {
+            Family::Ec => EncodingKey::from_ec_pem(pem),
+            Family::Ed => EncodingKey::from_ed_pem(pem),
+            Family::Rsa => EncodingKey::from_rsa_pem(pem),
+            Family::Hmac => {
+                return Err(refused(format!(
+                    "is in PEM, and {algorithm} takes a secret"
+                )));
+            }
+        };
+        let key = key.map_err(|_| refused(format!("is not a PEM private key for {algorithm}")))?;
+        let secret = SecretSlice::from(key.as_bytes().to_vec());
+        Ok(Self::from_bytes(algorithm, secret))
+    }
+
+    /// What [`into_bytes`](Self::into_bytes) made of a key for `algorithm`.
+    pub(crate) fn from_bytes(algorithm: Algorithm, bytes: SecretSlice<u8>) -> Self {
+        match algorithm.family() {
+            Family::Ec => Self::Ec(bytes),
+            Family::Ed => Self::Ed(bytes),
+            Family::Rsa => Self::Rsa(bytes),
+            Family::Hmac => Self::Symmetric(bytes),
+        }
+    }
+
+    #[cfg(feature = "key-ring")]
+    pub(crate) fn into_bytes(self) -> SecretSlice<u8> {
+        match self {
+            Self::Ec(bytes) | Self::Ed(bytes) | Self::Rsa(bytes) | Self::Symmetric(bytes) => bytes,
+        }
+    }
 }
 
 impl PublicMaterial {

@@ -38,7 +38,7 @@ impl Signer {
         Err(missing())
     }
 
-    pub(crate) fn generate(_: Algorithm) -> Result<(Self, PublicMaterial), ConfigError> {
+    pub(crate) fn generate(_: Algorithm) -> Result<PrivateMaterial, ConfigError> {
         Err(missing())
     }
 

@@ -104,11 +104,12 @@ impl Signer {
         Ok((signer, public))
     }
 
-    /// Makes a new key.
-    pub(crate) fn generate(algorithm: Algorithm) -> Result<(Self, PublicMaterial), ConfigError> {
+    /// Makes a new private key.
+    pub(crate) fn generate(algorithm: Algorithm) -> Result<PrivateMaterial, ConfigError> {
         let bytes = random_bytes::<64>().map_err(|error| refused(error.to_string()))?;
-        let material = match algorithm {
+        Ok(match algorithm {
             Algorithm::EdDsa => PrivateMaterial::Ed(der::ed25519_pkcs8(&bytes[..32])),
+            // Random bytes are outside the range of the curve once in 2^32 times, and then no key.
             Algorithm::Es256 => PrivateMaterial::Ec(der::p256_pkcs8(&bytes[..32])),
             Algorithm::Es384 => PrivateMaterial::Ec(der::p384_pkcs8(&bytes[..48])),
             Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => {
@@ -119,9 +120,7 @@ impl Signer {
                     "for {algorithm} cannot be made by the `rust-crypto` backend: load one, or use `aws-lc`"
                 )));
             }
-        };
-        // Random bytes are outside the range of the curve once in 2^32 times.
-        Self::new(algorithm, &material)
+        })
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, AuthError> {

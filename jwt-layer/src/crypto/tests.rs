@@ -89,7 +89,8 @@ fn jwt_15_points_off_their_curve_are_refused_by_every_backend() {
         (Algorithm::Es256, Curve::P256),
         (Algorithm::Es384, Curve::P384),
     ] {
-        let (_, public) = Signer::generate(algorithm).unwrap();
+        let private = Signer::generate(algorithm).unwrap();
+        let (_, public) = Signer::new(algorithm, &private).unwrap();
         let PublicMaterial::Ec { point: good, .. } = &public else {
             panic!("an EC key");
         };

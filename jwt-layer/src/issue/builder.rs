@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_layer::{ConfigError, Events, SharedClock, check_duration};
 
-use super::{Issuer, SigningKey};
+use super::{Issuer, SigningKeys};
 
 /// Makes an [`Issuer`]. See [`Issuer::builder`].
 #[derive(Debug)]
@@ -12,7 +12,7 @@ use super::{Issuer, SigningKey};
 pub struct IssuerBuilder {
     pub(super) issuer: String,
     pub(super) audience: String,
-    pub(super) key: SigningKey,
+    pub(super) keys: SigningKeys,
     pub(super) client_id: String,
     pub(super) lifetime: Duration,
     pub(super) clock: SharedClock,
@@ -20,11 +20,11 @@ pub struct IssuerBuilder {
 }
 
 impl IssuerBuilder {
-    pub(super) fn new(issuer: String, audience: String, key: SigningKey) -> Self {
+    pub(super) fn new(issuer: String, audience: String, keys: SigningKeys) -> Self {
         Self {
             issuer,
             audience,
-            key,
+            keys,
             client_id: "first-party".to_owned(),
             lifetime: Duration::from_secs(10 * 60),
             clock: SharedClock::system(),
@@ -62,7 +62,7 @@ impl IssuerBuilder {
     /// # Errors
     ///
     /// Names the option that cannot work: an empty issuer, audience or client id, a lifetime below a
-    /// second or above a day.
+    /// second or above a day, or above what the key ring keeps its keys for.
     pub fn build(self) -> Result<Issuer, ConfigError> {
         for (option, text) in [
             ("issuer", &self.issuer),
@@ -77,6 +77,7 @@ impl IssuerBuilder {
         if !(1..=24 * 60 * 60).contains(&self.lifetime.as_secs()) {
             return Err(ConfigError::new("lifetime", "must be a second to a day"));
         }
+        self.keys.check_lifetime(self.lifetime)?;
         Issuer::new(self)
     }
 }

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_layer::{
-    AuthError, AuthErrorKind, ConfigError, Event, EventKind, SecretString, random_bytes,
-    unix_seconds,
+    AuthError, AuthErrorKind, ConfigError, Event, EventKind, random_bytes, unix_seconds,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, Response};
 use serde::Serialize;
 
-use super::{AccessToken, AccessTokenRequest, IssuerBuilder, SigningKey};
-use crate::{KeySet, Keys, PolicyBuilder, VerificationPolicy};
+use super::keys::Signing;
+use super::metadata::IssuerMetadataBuilder;
+use super::published::{MAX_AGE, answer};
+use super::{AccessToken, AccessTokenRequest, IssuerBuilder, SigningKeys};
+use crate::{Keys, PolicyBuilder, VerificationPolicy};
 
 /// Makes access tokens (RFC 9068) and publishes the keys that verify them.
 ///
@@ -43,10 +46,7 @@ pub struct Issuer {
 
 struct Inner {
     config: IssuerBuilder,
-    /// The encoded header: the same for every token of a key.
-    header: String,
-    jwks: Arc<str>,
-    keys: Keys,
+    signing: Signing,
 }
 
 #[derive(Serialize)]
@@ -96,39 +96,20 @@ fn names<S: serde::Serializer>(
 
 impl Issuer {
     /// Starts an issuer that names itself `issuer`, makes tokens for `audience`, and signs with
-    /// `key`.
+    /// `keys`: one [`SigningKey`](crate::SigningKey), or a ring of them that nodes share and that is
+    /// rotated (`KeyRing`, feature `key-ring`).
     pub fn builder(
         issuer: impl Into<String>,
         audience: impl Into<String>,
-        key: SigningKey,
+        keys: impl Into<SigningKeys>,
     ) -> IssuerBuilder {
-        IssuerBuilder::new(issuer.into(), audience.into(), key)
+        IssuerBuilder::new(issuer.into(), audience.into(), keys.into())
     }
 
     pub(super) fn new(config: IssuerBuilder) -> Result<Self, ConfigError> {
-        #[derive(Serialize)]
-        struct Header<'a> {
-            alg: &'a str,
-            typ: &'a str,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            kid: Option<&'a str>,
-        }
-
-        let key = &config.key;
-        let header = Header {
-            alg: key.algorithm().as_str(),
-            typ: "at+jwt",
-            kid: key.kid(),
-        };
-        let header = serde_json::to_vec(&header)
-            .map_err(|error| ConfigError::new("key", error.to_string()))?;
+        let signing = Signing::new(&config.keys)?;
         Ok(Self {
-            inner: Arc::new(Inner {
-                header: URL_SAFE_NO_PAD.encode(header),
-                jwks: format!(r#"{{"keys":[{}]}}"#, key.public_jwk().unwrap_or_default()).into(),
-                keys: KeySet::new([key.verifying_key()?])?.into(),
-                config,
-            }),
+            inner: Arc::new(Inner { config, signing }),
         })
     }
 
@@ -192,7 +173,7 @@ impl Issuer {
                 .as_deref()
                 .map(|jkt| Confirmation { jkt }),
         };
-        let token = self.sign(&payload)?;
+        let token = self.inner.signing.sign(&payload, now)?;
         config.events.record(
             &Event::new(EventKind::TokenIssued)
                 .with_scheme("bearer")
@@ -208,36 +189,46 @@ impl Issuer {
         })
     }
 
-    fn sign(&self, payload: &Payload<'_>) -> Result<SecretString, AuthError> {
-        let payload = serde_json::to_vec(payload)
-            .map_err(|error| internal("unwritable_claims").with_source(error))?;
-        let mut token = self.inner.header.clone();
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(payload, &mut token);
-        let signature = self.inner.config.key.sign(token.as_bytes())?;
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        Ok(token.into())
-    }
-
     /// The public keys, as a JWKS document to publish (`application/jwk-set+json`, at
     /// `/.well-known/jwks.json`). A secret is never among them. Ask anew for each answer; it is
     /// cheap.
     #[must_use]
     pub fn jwks(&self) -> Arc<str> {
-        Arc::clone(&self.inner.jwks)
+        self.inner.signing.jwks()
+    }
+
+    /// The answer to a request for the public keys, with `Cache-Control` and `ETag`; 304 if `request`,
+    /// its headers, says that the same document is there already. It may be kept for 5 minutes, or, of
+    /// a ring, for half of the time that a key is published before it signs, if that is shorter.
+    ///
+    /// ```
+    /// # use axum::{Router, routing::get};
+    /// # use http::HeaderMap;
+    /// # fn routes(issuer: jwt_layer::Issuer) -> Router {
+    /// let jwks = get(async move |headers: HeaderMap| issuer.jwks_response(&headers));
+    /// Router::new().route("/.well-known/jwks.json", jwks)
+    /// # }
+    /// ```
+    pub fn jwks_response(&self, request: &HeaderMap) -> Response<String> {
+        let max_age = self.inner.signing.max_age().min(MAX_AGE);
+        answer(request, "application/jwk-set+json", &self.jwks(), max_age)
+    }
+
+    /// Starts the document that says where this issuer's keys and endpoints are (RFC 8414).
+    pub fn metadata(&self) -> IssuerMetadataBuilder {
+        IssuerMetadataBuilder::new(&self.inner.config.issuer)
     }
 
     /// The keys that verify this issuer's tokens, for a [`Jwt`](crate::Jwt) in the same process.
     pub fn verifying_keys(&self) -> Keys {
-        self.inner.keys.clone()
+        self.inner.signing.verifying_keys()
     }
 
     /// A policy for this issuer's tokens, to be refined or built.
     pub fn policy(&self) -> PolicyBuilder {
         let config = &self.inner.config;
         VerificationPolicy::access_token(config.issuer.as_str(), config.audience.as_str())
-            .algorithms([config.key.algorithm()])
+            .algorithms(self.inner.signing.algorithms())
     }
 
     /// What the issuer names itself.
@@ -263,7 +254,7 @@ impl Issuer {
     }
 }
 
-fn internal(reason: &'static str) -> AuthError {
+pub(super) fn internal(reason: &'static str) -> AuthError {
     AuthError::new(AuthErrorKind::Internal, reason)
 }
 
@@ -278,7 +269,7 @@ impl fmt::Debug for Issuer {
         f.debug_struct("Issuer")
             .field("issuer", &self.inner.config.issuer)
             .field("audience", &self.inner.config.audience)
-            .field("key", &self.inner.config.key)
+            .field("keys", &self.inner.config.keys)
             .finish_non_exhaustive()
     }
 }

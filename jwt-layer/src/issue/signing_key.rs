@@ -3,9 +3,7 @@
 use std::fmt;
 
 use auth_layer::{AuthError, ConfigError, SecretSlice};
-use jsonwebtoken::EncodingKey;
 
-use crate::algorithm::Family;
 use crate::crypto::{PrivateMaterial, PublicMaterial, Signer};
 use crate::key::jwk;
 use crate::{Algorithm, VerifyingKey};
@@ -38,7 +36,8 @@ impl SigningKey {
     ///
     /// Fails if the backend cannot make keys for `algorithm`.
     pub fn generate(algorithm: Algorithm) -> Result<Self, ConfigError> {
-        Self::new(algorithm, Signer::generate(algorithm)?)
+        let material = Signer::generate(algorithm)?;
+        Self::new(algorithm, Signer::new(algorithm, &material)?)
     }
 
     /// A private key in PEM: `PRIVATE KEY` (PKCS#8), or `RSA PRIVATE KEY`.
@@ -47,26 +46,7 @@ impl SigningKey {
     ///
     /// Refuses what is not a private key for `algorithm`, and weak keys.
     pub fn from_pem(algorithm: Algorithm, pem: &str) -> Result<Self, ConfigError> {
-        let unreadable =
-            |_| ConfigError::new("key", format!("is not a PEM private key for {algorithm}"));
-        let pem = pem.as_bytes();
-        let key = match algorithm.family() {
-            Family::Ec => EncodingKey::from_ec_pem(pem),
-            Family::Ed => EncodingKey::from_ed_pem(pem),
-            Family::Rsa => EncodingKey::from_rsa_pem(pem),
-            Family::Hmac => {
-                return Err(ConfigError::new(
-                    "key",
-                    format!("is in PEM, and {algorithm} takes a secret"),
-                ));
-            }
-        };
-        let secret = SecretSlice::from(key.map_err(unreadable)?.as_bytes().to_vec());
-        let material = match algorithm.family() {
-            Family::Ec => PrivateMaterial::Ec(secret),
-            Family::Ed => PrivateMaterial::Ed(secret),
-            Family::Rsa | Family::Hmac => PrivateMaterial::Rsa(secret),
-        };
+        let material = PrivateMaterial::from_pem(algorithm, pem)?;
         Self::new(algorithm, Signer::new(algorithm, &material)?)
     }
 
@@ -80,6 +60,22 @@ impl SigningKey {
         PublicMaterial::Symmetric(secret.clone()).check(algorithm)?;
         let signer = Signer::new(algorithm, &PrivateMaterial::Symmetric(secret))?;
         Self::new(algorithm, signer)
+    }
+
+    /// A new private key, in the form that [`from_private`](Self::from_private) reads.
+    #[cfg(feature = "key-ring")]
+    pub(crate) fn generate_private(algorithm: Algorithm) -> Result<SecretSlice<u8>, ConfigError> {
+        Ok(Signer::generate(algorithm)?.into_bytes())
+    }
+
+    /// A private key as it was kept.
+    #[cfg(feature = "key-ring")]
+    pub(crate) fn from_private(
+        algorithm: Algorithm,
+        private: SecretSlice<u8>,
+    ) -> Result<Self, ConfigError> {
+        let material = PrivateMaterial::from_bytes(algorithm, private);
+        Self::new(algorithm, Signer::new(algorithm, &material)?)
     }
 
     fn new(

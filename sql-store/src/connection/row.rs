@@ -50,7 +50,7 @@ impl Row {
         column!(self, column)
     }
 
-    #[cfg(feature = "session")]
+    #[cfg(any(feature = "jwt", feature = "session"))]
     pub(crate) fn bytes(&self, column: usize) -> Result<Vec<u8>, Error> {
         column!(self, column)
     }

@@ -30,6 +30,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0001_first.sql"),
     migration!("0002_remembered_logins.sql"),
     migration!("0003_used_once.sql"),
+    migration!("0004_signing_keys.sql"),
 ];
 
 /// The version that the tables have when all migrations have run.

@@ -29,6 +29,10 @@
     feature = "login",
     doc = "| [`user_store`] | `login::password::UserStore` | `login` |"
 )]
+#![cfg_attr(
+    feature = "jwt",
+    doc = "| [`signing_key_store`] | `jwt_layer::SigningKeyStore` | `jwt` |"
+)]
 //! | [`revocations`], [`revocations_over_time`] | `auth_layer::Revocations` | |
 //! | [`single_use`], [`single_use_when_full`] | `auth_layer::SingleUse` | |
 //! | [`rate_counters`] | `auth_layer::RateCounters` | |
@@ -57,6 +61,8 @@ mod remember_store;
 mod revocations;
 #[cfg(feature = "session")]
 mod session_backend;
+#[cfg(feature = "jwt")]
+mod signing_key_store;
 mod single_use;
 #[cfg(feature = "login")]
 mod user_store;
@@ -77,6 +83,8 @@ pub use self::remember_store::remember_store;
 pub use self::revocations::{revocations, revocations_over_time};
 #[cfg(feature = "session")]
 pub use self::session_backend::{partitioned_session_backend, session_backend};
+#[cfg(feature = "jwt")]
+pub use self::signing_key_store::signing_key_store;
 pub use self::single_use::{single_use, single_use_when_full};
 #[cfg(feature = "login")]
 pub use self::user_store::user_store;

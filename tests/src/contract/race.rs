@@ -63,7 +63,12 @@ pub(super) async fn drop_after<T>(waits: usize, future: impl Future<Output = T>)
 }
 
 /// Whether `holds` becomes true soon: a server may still be at work on what was dropped here.
-#[cfg(any(feature = "apikey", feature = "login", feature = "session"))]
+#[cfg(any(
+    feature = "apikey",
+    feature = "jwt",
+    feature = "login",
+    feature = "session"
+))]
 pub(super) async fn soon(holds: impl AsyncFn() -> bool) -> bool {
     for _ in 0..200 {
         if holds().await {

@@ -9,7 +9,7 @@ use super::Faults;
 ///
 /// It is every kind of store that the one inside is: a `Revocations`, a `SingleUse`, a `DigestStore`,
 /// a `NonceCounters`, an `ApiKeyStore` (feature `apikey`), a `UserStore` (`login`), a
-/// `SessionBackend` or a `RememberStore` (`session`).
+/// `SessionBackend` or a `RememberStore` (`session`), a `SigningKeyStore` (`jwt`).
 /// Clones share the store.
 ///
 /// ```

@@ -10,6 +10,7 @@ mod remembered;
 mod revocations;
 mod session_faults;
 mod sessions;
+mod signing_keys;
 mod single_use;
 mod users;
 

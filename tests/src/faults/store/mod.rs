@@ -9,6 +9,8 @@ mod remember_store;
 mod revocations;
 #[cfg(feature = "session")]
 mod session_backend;
+#[cfg(feature = "jwt")]
+mod signing_key_store;
 mod single_use;
 #[cfg(feature = "login")]
 mod user_store;
