@@ -55,6 +55,11 @@ pub(crate) fn key(beginning: &str, digest: &[u8]) -> Vec<u8> {
 
 /// The digest of several names, told apart by presence and length.
 pub(crate) fn digest_of(names: &[Option<&str>]) -> [u8; DIGEST] {
+    text(&raw_digest_of(names))
+}
+
+/// As [`digest_of`], as it is.
+pub(crate) fn raw_digest_of(names: &[Option<&str>]) -> [u8; 32] {
     let mut joined = Vec::with_capacity(128);
     for name in names {
         joined.push(u8::from(name.is_some()));
@@ -62,7 +67,7 @@ pub(crate) fn digest_of(names: &[Option<&str>]) -> [u8; DIGEST] {
         joined.extend_from_slice(&(name.len() as u64).to_be_bytes());
         joined.extend_from_slice(name.as_bytes());
     }
-    text(SecretDigest::of(joined).as_bytes())
+    *SecretDigest::of(joined).as_bytes()
 }
 
 #[cfg(test)]

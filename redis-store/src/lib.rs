@@ -15,12 +15,13 @@ mod signing_keys;
 mod single_use;
 mod store;
 mod time;
+mod tracking;
 
 pub use self::link::RedisPool;
 pub use self::nonce_counters::RedisNonceCounters;
 pub use self::rate_counters::RedisRateCounters;
 pub use self::remember::RedisRememberStore;
-pub use self::revocations::RedisRevocations;
+pub use self::revocations::{LocalRevocations, RedisRevocations};
 pub use self::sessions::{NearCache, RedisSessions};
 #[cfg(feature = "jwt")]
 pub use self::signing_keys::RedisSigningKeys;

@@ -236,7 +236,7 @@ impl SessionBackend for RedisSessions {
     }
 }
 
-fn digest_from_text(text: &[u8]) -> Option<SecretDigest> {
+pub(crate) fn digest_from_text(text: &[u8]) -> Option<SecretDigest> {
     let mut bytes = [0; 32];
     match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
         Ok(32) => Some(SecretDigest::from_bytes(bytes)),

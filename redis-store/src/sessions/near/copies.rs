@@ -2,36 +2,26 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use auth_layer::SecretDigest;
-use redis::{PushInfo, PushKind, Value};
+use redis::{Cmd, PushInfo, PushKind, Value, cmd};
 use session_layer::SessionRecord;
 
 use crate::link::Epoch;
 use crate::sessions::digest_from_text;
+use crate::tracking::{Kept, Lease};
 
 /// Into how many parts the copies are divided, each with a lock of its own.
 const SHARDS: usize = 64;
 
 /// Copies of sessions, as they were read over one connection.
 ///
-/// A copy is used only until the lease ends, which that connection extends by answering, and only if
-/// it was read over the connection that is there now; and only while the stores write over the
-/// connection of which it was found that it leads to the same server.
+/// A copy is used only while the lease holds.
 pub(in crate::sessions) struct Copies {
     shards: Box<[Mutex<Shard>]>,
     capacity: usize,
-    origin: Instant,
-    /// Nanoseconds after `origin`; 0 while there is no connection.
-    lease: AtomicU64,
-    /// The epoch of the link in which the servers were compared.
-    compared: AtomicU64,
-    epoch: Epoch,
-    /// The connection that is there now; guards the lease.
-    connection: Mutex<Option<u64>>,
+    lease: Lease,
     /// What the keys of sessions begin with.
     sessions: Box<str>,
 }
@@ -74,11 +64,7 @@ impl Copies {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             capacity: capacity.div_ceil(SHARDS),
-            origin: Instant::now(),
-            lease: AtomicU64::new(0),
-            compared: AtomicU64::new(0),
-            epoch,
-            connection: Mutex::default(),
+            lease: Lease::new(epoch),
             sessions: sessions.into(),
         }
     }
@@ -88,21 +74,8 @@ impl Copies {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Option<u64>> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_leased(&self) -> bool {
-        let lease = self.lease.load(Ordering::Acquire);
-        lease != 0
-            && self.compared.load(Ordering::Acquire) == self.epoch.now()
-            && self.origin.elapsed() < Duration::from_nanos(lease)
-    }
-
     pub(super) fn get(&self, secret: &SecretDigest) -> Option<Arc<SessionRecord>> {
-        if !self.is_leased() {
+        if !self.lease.holds() {
             return None;
         }
         let key = secret.as_bytes();
@@ -111,7 +84,7 @@ impl Copies {
 
     /// Begins to read a session. `None` if it could not be kept.
     pub(super) fn begin_to_read(&self, secret: &SecretDigest) -> Option<Reading> {
-        if !self.is_leased() {
+        if !self.lease.holds() {
             return None;
         }
         let key = *secret.as_bytes();
@@ -156,53 +129,6 @@ impl Copies {
         }
     }
 
-    /// A connection is there and brings news from now on, of the server that the link has in `epoch`;
-    /// copies may be used until `lease`.
-    pub(super) fn turn_on(&self, connection: u64, epoch: u64, lease: Instant) {
-        let mut now = self.connection();
-        self.forget_all();
-        *now = Some(connection);
-        self.compared.store(epoch, Ordering::Release);
-        self.set_lease(lease);
-    }
-
-    /// The connection has answered. False if it is in doubt by now.
-    pub(super) fn extend(&self, connection: u64, lease: Instant) -> bool {
-        let now = self.connection();
-        let is_on = *now == Some(connection);
-        if is_on {
-            self.set_lease(lease);
-        }
-        is_on
-    }
-
-    /// The connection is in doubt: nothing is used any more.
-    pub(super) fn turn_off(&self, connection: u64) {
-        let mut now = self.connection();
-        if *now == Some(connection) {
-            *now = None;
-            self.lease.store(0, Ordering::Release);
-            self.forget_all();
-        }
-    }
-
-    fn set_lease(&self, lease: Instant) {
-        let after = lease.saturating_duration_since(self.origin).as_nanos();
-        let nanos = u64::try_from(after).unwrap_or(u64::MAX);
-        self.lease.store(nanos, Ordering::Release);
-    }
-
-    /// Hears what Redis says: which keys have changed, or, without any, that all have.
-    pub(super) fn hear(&self, push: &PushInfo) {
-        if push.kind != PushKind::Invalidate {
-            return;
-        }
-        match push.data.first() {
-            Some(Value::Array(keys)) => keys.iter().for_each(|key| self.hear_of(key)),
-            _ => self.forget_all(),
-        }
-    }
-
     fn hear_of(&self, key: &Value) {
         let Value::BulkString(key) = key else {
             // Not a key that we understand: it may have been any.
@@ -216,10 +142,39 @@ impl Copies {
     }
 }
 
+impl Kept for Copies {
+    const NAME: &'static str = "near cache";
+
+    fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    fn clear(&self) {
+        self.forget_all();
+    }
+
+    fn hear(&self, push: &PushInfo) {
+        if push.kind != PushKind::Invalidate {
+            return;
+        }
+        match push.data.first() {
+            Some(Value::Array(keys)) => keys.iter().for_each(|key| self.hear_of(key)),
+            _ => self.forget_all(),
+        }
+    }
+
+    /// What was read is what is heard of.
+    fn track(&self, _: &str) -> Cmd {
+        let mut track = cmd("CLIENT");
+        track.arg("TRACKING").arg("ON");
+        track
+    }
+}
+
 impl fmt::Debug for Copies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Copies")
-            .field("is_on", &self.is_leased())
+            .field("is_on", &self.lease.holds())
             .finish_non_exhaustive()
     }
 }
@@ -283,7 +238,7 @@ impl Drop for Unfinished {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::time::{Duration, Instant, SystemTime};
 
     use session_layer::{SessionId, SessionLimits};
 
@@ -401,7 +356,7 @@ mod tests {
         let copies = on(100);
         read(&copies, 7);
         assert!(copies.get(&secret(7)).is_some());
-        copies.epoch.end();
+        copies.lease.epoch().end();
         assert!(copies.get(&secret(7)).is_none());
         assert!(copies.begin_to_read(&secret(7)).is_none());
         // Answers on the connection that brings the news do not help.

@@ -1,7 +1,6 @@
 //! The near cache: sessions that are asked for often, answered without a trip.
 
 mod copies;
-mod tracking;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +10,9 @@ use redis::{Client, Cmd};
 use session_layer::{SessionLookup, SessionRecord};
 
 pub(super) use self::copies::{Copies, Unfinished, Writing};
-use self::tracking::Tracking;
 use crate::keys::Prefix;
 use crate::link::Link;
+use crate::tracking::{Source, Tracking};
 
 /// A near cache for [`RedisSessions`](super::RedisSessions): sessions that were asked for lately are
 /// answered from memory, without a trip, and Redis says which of them have changed
@@ -44,19 +43,11 @@ pub struct NearCache {
     capacity: usize,
 }
 
-/// Where the connection that brings the news comes from.
-#[derive(Clone)]
-enum Source {
-    Server(Box<Client>),
-    #[cfg(feature = "sentinel")]
-    Sentinel(Arc<tokio::sync::Mutex<redis::sentinel::SentinelClient>>),
-}
-
 impl NearCache {
     /// A near cache that connects with `client`, for at most 100,000 sessions.
     pub fn new(client: Client) -> Self {
         Self {
-            source: Source::Server(Box::new(client)),
+            source: Source::server(client),
             capacity: 100_000,
         }
     }
@@ -65,7 +56,7 @@ impl NearCache {
     #[cfg(feature = "sentinel")]
     pub fn sentinel(client: redis::sentinel::SentinelClient) -> Self {
         Self {
-            source: Source::Sentinel(Arc::new(tokio::sync::Mutex::new(client))),
+            source: Source::sentinel(client),
             capacity: 100_000,
         }
     }
@@ -103,7 +94,7 @@ impl fmt::Debug for NearCache {
 #[derive(Clone)]
 pub(super) struct Near {
     copies: Arc<Copies>,
-    tracking: Tracking,
+    tracking: Tracking<Copies>,
 }
 
 impl Near {

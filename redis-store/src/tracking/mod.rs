@@ -1,21 +1,26 @@
-//! The connection over which Redis says what has changed.
+//! The connection over which Redis says what has changed (`CLIENT TRACKING`), for all that is kept in
+//! memory.
 
+mod lease;
+mod source;
+
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use auth_layer::random_bytes;
+use futures_util::future::{Either, select};
 use rand::RngExt as _;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ErrorKind, ProtocolVersion, PushInfo, PushKind, RedisError,
-    RedisResult, Value, cmd,
+    AsyncConnectionConfig, Cmd, ErrorKind, PushInfo, PushKind, RedisError, RedisResult, Value, cmd,
 };
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::Source;
-use super::copies::Copies;
+pub(crate) use self::lease::Lease;
+pub(crate) use self::source::Source;
 use crate::keys::{Prefix, key, text};
 use crate::link::Link;
 
@@ -28,13 +33,55 @@ const ANSWER: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-#[derive(Clone)]
-pub(super) struct Tracking(Arc<Inner>);
+/// What is kept in memory of what is in Redis, as long as the connection brings news of it.
+pub(crate) trait Kept: Send + Sync + 'static {
+    /// What it is called in the log.
+    const NAME: &'static str;
 
-struct Inner {
+    fn lease(&self) -> &Lease;
+
+    /// Forgets everything.
+    fn clear(&self);
+
+    /// Hears what Redis says: which keys have changed, or, without any, that all have.
+    fn hear(&self, push: &PushInfo);
+
+    /// The command that lets Redis say it; `probe` is what keys begin with by which that is tried.
+    fn track(&self, probe: &str) -> Cmd;
+
+    /// What there is to do over the connection while it lives. If it ends, so does the use of the
+    /// connection; it may be dropped at any point.
+    fn work(self: Arc<Self>, connection: MultiplexedConnection) -> impl Future<Output = ()> + Send {
+        drop(connection);
+        std::future::pending()
+    }
+
+    fn turn_on(&self, connection: u64, epoch: u64, lease: Instant) {
+        self.lease()
+            .begin(connection, epoch, lease, || self.clear());
+    }
+
+    fn extend(&self, connection: u64, lease: Instant) -> bool {
+        self.lease().extend(connection, lease)
+    }
+
+    fn turn_off(&self, connection: u64) {
+        self.lease().end(connection, || self.clear());
+    }
+}
+
+pub(crate) struct Tracking<K: Kept>(Arc<Inner<K>>);
+
+impl<K: Kept> Clone for Tracking<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<K> {
     source: Source,
     link: Link,
-    copies: Arc<Copies>,
+    kept: Arc<K>,
     /// What the keys begin with by which it is checked that this is the pool's Redis.
     probes: Box<str>,
     now: Mutex<Option<Connected>>,
@@ -51,12 +98,12 @@ struct Connected {
     epoch: u64,
 }
 
-impl Tracking {
-    pub(super) fn new(source: Source, link: Link, copies: Arc<Copies>, prefix: &Prefix) -> Self {
+impl<K: Kept> Tracking<K> {
+    pub(crate) fn new(source: Source, link: Link, kept: Arc<K>, prefix: &Prefix) -> Self {
         Self(Arc::new(Inner {
             source,
             link,
-            copies,
+            kept,
             probes: prefix.of("probe").into(),
             now: Mutex::default(),
             is_running: AtomicBool::new(false),
@@ -65,7 +112,7 @@ impl Tracking {
     }
 
     /// Asks over the connection; `None` if there is none, or it does not answer.
-    pub(super) async fn send(&self, command: Cmd) -> Option<Value> {
+    pub(crate) async fn send(&self, command: Cmd) -> Option<Value> {
         let Some(mut now) = self.0.now() else {
             self.run();
             return None;
@@ -85,16 +132,22 @@ impl Tracking {
         }
     }
 
-    /// Begins to connect, if nobody has.
-    fn run(&self) {
+    /// Begins to connect, if nobody has, and if there is a runtime.
+    pub(crate) fn run(&self) {
+        if self.0.is_running.load(Ordering::Acquire) {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
         if !self.0.is_running.swap(true, Ordering::AcqRel) {
             let task = Task(Arc::downgrade(&self.0));
-            tokio::spawn(task.run());
+            runtime.spawn(task.run());
         }
     }
 }
 
-impl Inner {
+impl<K: Kept> Inner<K> {
     fn now(&self) -> Option<Connected> {
         let now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         now.clone()
@@ -110,7 +163,7 @@ impl Inner {
     }
 
     fn doubt(&self, number: u64) {
-        self.copies.turn_off(number);
+        self.kept.turn_off(number);
         self.in_doubt.notify_one();
     }
 
@@ -131,10 +184,8 @@ impl Inner {
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
-        let mut track = cmd("CLIENT");
-        track.arg("TRACKING").arg("ON");
         connection
-            .send_packed_command(&track)
+            .send_packed_command(&self.kept.track(&self.probes))
             .await?
             .extract_error()?;
 
@@ -174,18 +225,18 @@ impl Inner {
         probe: Vec<u8>,
         heard: Arc<Notify>,
     ) -> impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {
-        let (copies, in_doubt) = (Arc::clone(&self.copies), Arc::clone(&self.in_doubt));
+        let (kept, in_doubt) = (Arc::clone(&self.kept), Arc::clone(&self.in_doubt));
         move |push: PushInfo| {
             match &push.kind {
                 PushKind::Disconnection => {
-                    copies.turn_off(number);
+                    kept.turn_off(number);
                     in_doubt.notify_one();
                 }
                 PushKind::Invalidate => {
                     if is_about(&push, &probe) {
                         heard.notify_one();
                     }
-                    copies.hear(&push);
+                    kept.hear(&push);
                 }
                 _ => {}
             }
@@ -203,28 +254,12 @@ fn is_about(push: &PushInfo, probe: &[u8]) -> bool {
 fn other_redis() -> RedisError {
     RedisError::from((
         ErrorKind::InvalidClientConfig,
-        "the near cache has another server or database than the pool",
+        "the client has another server or database than the pool",
     ))
 }
 
-impl Source {
-    /// A client that speaks RESP3, in which news comes over the connection itself.
-    async fn client(&self) -> RedisResult<Client> {
-        let info = match self {
-            Self::Server(client) => client.get_connection_info().clone(),
-            #[cfg(feature = "sentinel")]
-            Self::Sentinel(sentinel) => {
-                let client = sentinel.lock().await.async_get_client().await?;
-                client.get_connection_info().clone()
-            }
-        };
-        let settings = info.redis_settings().clone();
-        Client::open(info.set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3)))
-    }
-}
-
-/// Why the cache is off, unless that is what was said last. Without an error it took too long.
-fn say_once(said: &mut Option<String>, error: Option<RedisError>) {
+/// Why nothing is kept, unless that is what was said last. Without an error it took too long.
+fn say_once(name: &str, said: &mut Option<String>, error: Option<RedisError>) {
     let is_wrong = (error.as_ref()).is_some_and(|it| it.kind() == ErrorKind::InvalidClientConfig);
     let reason = error.map_or_else(
         || "connecting takes too long".to_owned(),
@@ -234,17 +269,18 @@ fn say_once(said: &mut Option<String>, error: Option<RedisError>) {
         return;
     }
     if is_wrong {
-        tracing::error!(error = %reason, "the near cache stays off");
+        tracing::error!(error = %reason, "the {name} stays off");
     } else {
-        tracing::debug!(error = %reason, "no near cache");
+        tracing::debug!(error = %reason, "no {name}");
     }
     *said = Some(reason);
 }
 
-/// Connects, asks whether the connection lives, and connects again; until nobody has the cache any more.
-struct Task(Weak<Inner>);
+/// Connects, asks whether the connection lives, and connects again; until nobody has what is kept any
+/// more.
+struct Task<K: Kept>(Weak<Inner<K>>);
 
-impl Task {
+impl<K: Kept> Task<K> {
     async fn run(self) {
         let mut pause = FIRST_PAUSE;
         // What was logged last: while it stays the same, it is not said again.
@@ -260,12 +296,12 @@ impl Task {
                     self.live(connected).await;
                     if let Some(inner) = self.0.upgrade() {
                         inner.set(None);
-                        inner.copies.turn_off(number);
+                        inner.kept.turn_off(number);
                     }
-                    tracing::debug!("the near cache is off");
+                    tracing::debug!("the {} is off", K::NAME);
                 }
-                Ok(Err(error)) => say_once(&mut said, Some(error)),
-                Err(_) => say_once(&mut said, None),
+                Ok(Err(error)) => say_once(K::NAME, &mut said, Some(error)),
+                Err(_) => say_once(K::NAME, &mut said, None),
             }
             let jitter = rand::rng().random_range(0.5..=1.0);
             sleep(pause.mul_f64(jitter)).await;
@@ -275,47 +311,64 @@ impl Task {
 
     /// Returns when the connection is in doubt.
     async fn live(&self, connected: Connected) {
-        let Connected {
-            mut connection,
-            number,
-            epoch,
-        } = connected.clone();
-        let ping = cmd("PING");
-        let mut is_new = true;
+        let kept = match self.0.upgrade() {
+            Some(inner) if self.beats(&connected, true).await => Arc::clone(&inner.kept),
+            _ => return,
+        };
+        tracing::debug!("the {} is on", K::NAME);
+        let work = kept.work(connected.connection.clone());
+        match select(pin!(self.watch(&connected)), pin!(work)).await {
+            Either::Left(_) | Either::Right(_) => {}
+        }
+    }
+
+    /// Asks again and again whether the connection lives.
+    async fn watch(&self, connected: &Connected) {
         loop {
-            let asked = Instant::now();
-            let answer = timeout(ANSWER, connection.send_packed_command(&ping)).await;
             let Some(inner) = self.0.upgrade() else {
                 return;
             };
-            let answered = matches!(answer, Ok(Ok(Value::SimpleString(_))));
-            if !answered || !inner.is_compared(&connected) {
-                return;
-            }
-            // All that changed before the question has been heard of before its answer.
-            let lease = asked + HEARTBEAT + ANSWER;
-            if is_new {
-                is_new = false;
-                inner.copies.turn_on(number, epoch, lease);
-                inner.set(Some(connected.clone()));
-                tracing::debug!("the near cache is on");
-            } else if !inner.copies.extend(number, lease) {
-                return;
-            }
             let in_doubt = Arc::clone(&inner.in_doubt);
-            // Not held while waiting: the task ends when nobody else has the cache.
+            // Not held while waiting: the task ends when nobody else has what is kept.
             drop(inner);
             let _ = timeout(HEARTBEAT, in_doubt.notified()).await;
+            if !self.beats(connected, false).await {
+                return;
+            }
         }
+    }
+
+    /// Asks whether the connection lives, and lets what is kept be used for a while if it does.
+    async fn beats(&self, connected: &Connected, is_new: bool) -> bool {
+        let asked = Instant::now();
+        let ping = cmd("PING");
+        let mut connection = connected.connection.clone();
+        let answer = timeout(ANSWER, connection.send_packed_command(&ping)).await;
+        let Some(inner) = self.0.upgrade() else {
+            return false;
+        };
+        let answered = matches!(answer, Ok(Ok(Value::SimpleString(_))));
+        if !answered || !inner.is_compared(connected) {
+            return false;
+        }
+        // All that changed before the question has been heard of before its answer, or comes right
+        // behind it.
+        let lease = asked + HEARTBEAT + ANSWER;
+        if is_new {
+            inner.kept.turn_on(connected.number, connected.epoch, lease);
+            inner.set(Some(connected.clone()));
+            return true;
+        }
+        inner.kept.extend(connected.number, lease)
     }
 }
 
 /// If the runtime ends the task, nothing is answered from memory, and the next who asks begins anew.
-impl Drop for Task {
+impl<K: Kept> Drop for Task<K> {
     fn drop(&mut self) {
         if let Some(inner) = self.0.upgrade() {
             if let Some(connected) = inner.now() {
-                inner.copies.turn_off(connected.number);
+                inner.kept.turn_off(connected.number);
             }
             inner.set(None);
             inner.is_running.store(false, Ordering::Release);
