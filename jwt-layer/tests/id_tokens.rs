@@ -7,11 +7,14 @@ mod common;
 use std::time::Duration;
 
 use auth_layer::SharedClock;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::kinds::*;
 use common::*;
 use jwt_layer::kind::IdToken;
 use jwt_layer::{
-    Algorithm, ExpectedIdToken, KeySet, PolicyBuilder, TokenVerifier, VerificationPolicy,
+    Algorithm, ExpectedIdToken, KeySet, PolicyBuilder, SigningKey, TokenVerifier,
+    VerificationPolicy,
 };
 use serde_json::{Value, json};
 
@@ -390,6 +393,43 @@ async fn the_id_tokens_of_the_specification_are_verified() {
             row["name"]
         );
     }
+}
+
+/// What the certification of relying parties publishes: keys without ids, of every kind.
+#[tokio::test]
+async fn key_08_a_token_finds_its_key_among_others_without_ids() {
+    let file: Value = serde_json::from_str(include_str!("vectors/oidc_core.json")).unwrap();
+    let row = &file["id_tokens"][0];
+    let mut own = row["jwks"]["keys"][0].clone();
+    own.as_object_mut().unwrap().remove("kid");
+    own["use"] = json!("sig");
+    let mut encryption = own.clone();
+    encryption["use"] = json!("enc");
+    let other = |algorithm| {
+        let key = SigningKey::generate(algorithm).unwrap();
+        let mut jwk: Value = serde_json::from_str(&key.public_jwk().unwrap()).unwrap();
+        jwk.as_object_mut().unwrap().remove("kid");
+        jwk
+    };
+    let unknown = json!({ "kty": "EC", "crv": "secp256k1", "use": "sig", "x": "AA", "y": "AA" });
+    let (curve, edwards) = (other(Algorithm::Es256), other(Algorithm::EdDsa));
+    let published = [encryption, own.clone(), curve, unknown, edwards];
+
+    let now = row["now"].as_u64().unwrap();
+    let expected = ExpectedIdToken::with_nonce(row["nonce"].as_str().unwrap());
+    let accepts = async |keys: &[Value]| {
+        let policy = VerificationPolicy::id_token("https://server.example.com", "s6BhdRkqt3");
+        let keys = KeySet::from_jwks(&json!({ "keys": keys }).to_string(), Algorithm::ALL).unwrap();
+        let verifier = TokenVerifier::new(policy.build().unwrap(), keys);
+        let verifier = verifier.clock(SharedClock::new(move || at(now)));
+        let token = row["token"].as_str().unwrap();
+        verifier.verify(token, &expected).await.is_ok()
+    };
+    assert!(accepts(&published).await);
+    // Two that it could be: neither is.
+    let mut second = own;
+    second["n"] = json!(URL_SAFE_NO_PAD.encode([0xff; 256]));
+    assert!(!accepts(&[&published[..], &[second]].concat()).await);
 }
 
 #[tokio::test]
