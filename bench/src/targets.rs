@@ -1,13 +1,18 @@
 //! What must hold, and whether it does in this run.
 
+use jwt_layer::Algorithm;
+
 use crate::harness::Measured;
-use crate::sections::{anonymous, basic, sessions};
+use crate::sections::{anonymous, basic, jwt, sessions};
 
 /// Nanoseconds that a layer may take over one that does nothing.
 const ANONYMOUS_NS: f64 = 60.0;
 
 /// Allocations of a whole request with a session in memory.
 const SESSION_ALLOCATIONS: u64 = 24;
+
+/// Allocations of a whole request with a token that was seen before.
+const TOKEN_ALLOCATIONS: u64 = 22;
 
 /// Prints the verdicts on the tables. False if an allocation is too many: those are
 /// the same in every run, so this may fail a build. Times are for people to judge.
@@ -69,6 +74,12 @@ pub(crate) fn print(tables: &[(&str, Vec<Measured>)]) -> bool {
         ));
     }
 
+    for (what, measured, held) in tokens(tables) {
+        // Only the allocations are the same in every run.
+        allocations_hold &= held || !what.contains("allocations");
+        lines.push((what, measured, held));
+    }
+
     if !lines.is_empty() {
         println!("\n## What must hold\n\n| what | measured | held |\n|---|---|---|");
     }
@@ -79,4 +90,83 @@ pub(crate) fn print(tables: &[(&str, Vec<Measured>)]) -> bool {
         );
     }
     allocations_hold
+}
+
+/// What must hold for bearer tokens.
+fn tokens(tables: &[(&str, Vec<Measured>)]) -> Vec<(&'static str, String, bool)> {
+    let rows = |title: &str| {
+        let table = tables.iter().find(|table| table.0 == title);
+        table.map_or(&[][..], |(_, rows)| rows.as_slice())
+    };
+    let row = |title: &str, name: &str| rows(title).iter().find(|row| row.name == name);
+    let mut lines = Vec::new();
+
+    let first = jwt::title(Algorithm::Rs256);
+    if let (Some(ours), Some(signature)) =
+        (row(first, jwt::FIRST_SIGHT), row(first, jwt::SIGNATURE))
+    {
+        let ratio = ours.ns / signature.ns;
+        lines.push((
+            "RS256 at first sight: at most 1.15 of the signature alone",
+            format!("{ratio:.2}"),
+            ratio <= 1.15,
+        ));
+        // The first five are not other crates.
+        let peers = rows(first).iter().skip(5);
+        if let Some(peer) = peers.min_by(|a, b| a.ns.total_cmp(&b.ns)) {
+            let ratio = ours.ns / peer.ns;
+            lines.push((
+                "RS256 at first sight: at most 0.80 of the fastest peer",
+                format!("{ratio:.2} of {}", peer.name),
+                ratio <= 0.80,
+            ));
+        }
+    }
+
+    let again = rows(jwt::AGAIN);
+    if let Some(bare) = again.first() {
+        let ours = jwt::AGAIN_ROWS.iter();
+        let ours = ours.filter_map(|(_, name)| row(jwt::AGAIN, name));
+        let over = ours.clone().map(|row| row.ns - bare.ns).fold(0.0, f64::max);
+        lines.push((
+            "a token seen before: at most 600 ns over the bare router",
+            format!("{over:.0} ns"),
+            over <= 600.0,
+        ));
+        let most = ours.map(|row| row.allocations).max().unwrap_or(0);
+        lines.push((
+            "a token seen before: at most 22 allocations in all",
+            most.to_string(),
+            most <= TOKEN_ALLOCATIONS,
+        ));
+        let [few, many] = jwt::AGAIN_MANY.map(|name| row(jwt::AGAIN, name).map(|row| row.ns));
+        if let (Some(few), Some(many)) = (few, many) {
+            let (few, many) = (few - bare.ns, many - bare.ns);
+            lines.push((
+                "a hit among 100,000 tokens: at most 3 times one among 1,000",
+                format!("{many:.0} ns and {few:.0} ns over the bare router"),
+                many <= 3.0 * few,
+            ));
+        }
+    }
+
+    if let Some(ours) = row(jwt::NO_TOKEN, jwt::NO_TOKEN_ROW) {
+        lines.push((
+            "no token: within 80 ns of the no-op layer",
+            format!("{:+.0} ns", ours.over_no_op),
+            ours.over_no_op <= 80.0,
+        ));
+    }
+    let refused = jwt::BAD.iter().filter_map(|title| {
+        let bare = rows(title).first()?;
+        Some(row(title, jwt::BAD_ROW)?.ns - bare.ns)
+    });
+    if let Some(most) = refused.max_by(f64::total_cmp) {
+        lines.push((
+            "a bad token: refused for at most 300 ns over the bare router",
+            format!("{most:.0} ns"),
+            most <= 300.0,
+        ));
+    }
+    lines
 }

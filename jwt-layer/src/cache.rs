@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use auth_layer::ConfigError;
+use auth_layer::{ConfigError, random_bytes};
+use highway::{HighwayHash as _, HighwayHasher, Key};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
@@ -16,23 +17,25 @@ pub(crate) const DEFAULT_CAPACITY: usize = 10_000;
 /// More than this is a mistake: it would be gigabytes.
 const MAX_CAPACITY: usize = 10_000_000;
 
-/// What a token of up to this size takes, with its claims and all that belongs to it, counts as one;
-/// larger ones count as several.
-const USUAL_BYTES: usize = 1536;
+/// A token with up to so many bytes of claims counts as one; larger ones count as several.
+const USUAL_CLAIMS: usize = 512;
 
-/// What belongs to a token beside its text and its claims.
-const FIXED_BYTES: usize = 384;
-
-/// Verified tokens by their whole text.
+/// Verified tokens, by a hash of their whole text.
 ///
 /// One cache is of one verifier: other policies never see its entries. That an entry is found says
 /// that the token was verified once. What may have changed since is asked again on every hit: the
 /// time, the key, and, by the caller, whether the token was taken back. A refused token is never
 /// kept.
+///
+/// The hash has 256 bits and a random key that never leaves the process, so nobody can look for two
+/// texts of one hash. No token is in memory longer than its request.
 pub(crate) struct TokenCache {
-    tokens: Cache<Box<[u8]>, Arc<KnownToken>, Weight>,
+    tokens: Cache<Digest, Arc<KnownToken>, Weight>,
+    key: Key,
     capacity: usize,
 }
+
+type Digest = [u64; 4];
 
 /// A token that was verified.
 pub(crate) struct KnownToken {
@@ -78,12 +81,21 @@ impl TokenCache {
                 format!("must be at most {MAX_CAPACITY}"),
             ));
         }
-        Ok(Self::of_capacity(capacity))
+        let random = random_bytes::<32>();
+        let random =
+            random.map_err(|error| ConfigError::new("cache_capacity", error.to_string()))?;
+        let (words, _) = random.as_chunks::<8>();
+        let mut key = Key::default();
+        for (word, bytes) in key.0.iter_mut().zip(words) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        Ok(Self::with_key(capacity, key))
     }
 
-    fn of_capacity(capacity: usize) -> Self {
+    fn with_key(capacity: usize, key: Key) -> Self {
         Self {
             tokens: Cache::with_weighter(capacity, capacity as u64, Weight),
+            key,
             capacity,
         }
     }
@@ -92,46 +104,51 @@ impl TokenCache {
         self.tokens.len()
     }
 
-    pub(crate) fn get(&self, token: &[u8]) -> Option<Arc<KnownToken>> {
-        self.tokens.get(token)
-    }
-
-    pub(crate) fn insert(&self, token: &[u8], known: KnownToken) {
-        // A copy: the header that the token came in is part of a larger buffer.
-        self.tokens.insert(Box::from(token), Arc::new(known));
-    }
-
-    /// Forgets what turned out not to hold, unless somebody has verified the token anew meanwhile.
-    pub(crate) fn forget(&self, token: &[u8], known: &Arc<KnownToken>) {
-        self.tokens
-            .remove_if(token, |current| Arc::ptr_eq(current, known));
+    /// Where a token is, or would be.
+    pub(crate) fn place(&self, token: &[u8]) -> Place<'_> {
+        Place {
+            cache: self,
+            digest: HighwayHasher::new(self.key).hash256(token),
+        }
     }
 }
 
-impl Default for TokenCache {
-    fn default() -> Self {
-        Self::of_capacity(DEFAULT_CAPACITY)
+/// The place of one token in the cache; the token is hashed once.
+pub(crate) struct Place<'a> {
+    cache: &'a TokenCache,
+    digest: Digest,
+}
+
+impl Place<'_> {
+    pub(crate) fn get(&self) -> Option<Arc<KnownToken>> {
+        self.cache.tokens.get(&self.digest)
+    }
+
+    pub(crate) fn insert(self, known: KnownToken) {
+        self.cache.tokens.insert(self.digest, Arc::new(known));
+    }
+
+    /// Forgets what turned out not to hold, unless somebody has verified the token anew meanwhile.
+    pub(crate) fn forget(&self, known: &Arc<KnownToken>) {
+        let is_same = |current: &Arc<KnownToken>| Arc::ptr_eq(current, known);
+        self.cache.tokens.remove_if(&self.digest, is_same);
     }
 }
 
 /// A copy is empty: whoever copies a verifier may change it.
 impl Clone for TokenCache {
     fn clone(&self) -> Self {
-        Self::of_capacity(self.capacity)
+        Self::with_key(self.capacity, self.key)
     }
 }
 
 #[derive(Clone)]
 struct Weight;
 
-impl Weighter<Box<[u8]>, Arc<KnownToken>> for Weight {
-    fn weight(&self, token: &Box<[u8]>, known: &Arc<KnownToken>) -> u64 {
-        let claims = known
-            .verified
-            .identity
-            .raw_claims()
-            .map_or(0, |claims| claims.len());
-        let bytes = FIXED_BYTES + token.len() + claims;
-        bytes.div_ceil(USUAL_BYTES) as u64
+impl Weighter<Digest, Arc<KnownToken>> for Weight {
+    fn weight(&self, _: &Digest, known: &Arc<KnownToken>) -> u64 {
+        let claims = known.verified.identity.raw_claims();
+        let bytes = claims.map_or(0, |claims| claims.len());
+        bytes.div_ceil(USUAL_CLAIMS).max(1) as u64
     }
 }

@@ -1,10 +1,11 @@
 //! Revocations in the memory of one process.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::SystemTime;
+
+use foldhash::HashMap;
 
 use crate::{AuthError, SharedClock};
 

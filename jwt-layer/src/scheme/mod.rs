@@ -18,7 +18,7 @@ use self::challenge::Challenger;
 pub use self::token::BearerToken;
 pub(crate) use self::verify::Verified;
 pub use self::verify::VerifyFuture;
-use crate::cache::TokenCache;
+use crate::cache::{DEFAULT_CAPACITY, TokenCache};
 use crate::policy::AccessToken;
 use crate::token::Compact;
 use crate::verifier::Trusted;
@@ -69,7 +69,8 @@ impl Jwt {
                 revocations: None,
                 challenger: Challenger::new(),
                 left: Vec::new(),
-                cache: Some(TokenCache::default()),
+                // Without randomness nothing is kept.
+                cache: TokenCache::new(DEFAULT_CAPACITY).ok(),
             }),
         }
     }
@@ -171,21 +172,22 @@ impl Jwt {
         self
     }
 
-    /// How many verified tokens are kept. Default: 10,000, which take about 15 MB once there are so
-    /// many; up to 10,000,000. A token of more than usual size takes the room of several.
+    /// How many verified tokens are kept. Default: 10,000, which take about 12 MB once there are so
+    /// many; up to 10,000,000. A token with more than 512 bytes of claims takes the room of several.
     ///
     /// A signature is by far the dearest part of a request, and most tokens are seen many times. What
     /// a hit skips is only what cannot have changed. Time, key and revocation are asked anew every
     /// time, so a token is refused as soon as it ends, its key leaves the set, or it is taken back.
-    /// A token is found by its whole text, and only by the verifier that has verified it. Tokens that
-    /// were refused are not kept.
+    /// A token is found by a hash of its whole text, of 256 bits under a random key, and only by the
+    /// verifier that has verified it. Tokens that were refused are not kept.
     ///
-    /// The texts of tokens stay in memory until they are displaced by others, or until they are sent
-    /// once more after their end; [`without_cache`](Self::without_cache) is for whom that is too long.
+    /// What is kept is the hash and the identity with its claims, until others displace it or the
+    /// token is sent once more after its end; [`without_cache`](Self::without_cache) is for whom that
+    /// is too long. The token itself is not kept.
     ///
     /// # Errors
     ///
-    /// Refuses 0, and more than 10,000,000.
+    /// Refuses 0 and more than 10,000,000. Fails if the system has no randomness.
     pub fn cache_capacity(mut self, tokens: usize) -> Result<Self, ConfigError> {
         self.change().cache = Some(TokenCache::new(tokens)?);
         Ok(self)

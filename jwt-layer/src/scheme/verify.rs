@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use auth_layer::{AuthError, AuthErrorKind, Identity, Verdict};
 
 use super::{BearerToken, Inner};
-use crate::cache::KnownToken;
+use crate::cache::{KnownToken, Place};
 use crate::token::{Claims, Compact, Header};
 use crate::verifier::{Look, Trusted, could_not_ask};
 use crate::{IssuedToken, Revocations, SharedRevocations};
@@ -85,9 +85,10 @@ pub(super) fn start_now(inner: &Arc<Inner>, mut token: BearerToken) -> Verdict<B
 impl Inner {
     fn step(&self, token: &BearerToken) -> Step {
         let token = token.as_bytes();
-        let outcome = match self.known(token) {
+        let place = self.place(token);
+        let outcome = match place.as_ref().and_then(|place| self.known(place)) {
             Some(verified) => Ok(Outcome::Verified(verified)),
-            None => self.look(token),
+            None => self.look(token, place),
         };
         match outcome {
             Ok(Outcome::Verified(verified)) => self.finish(verified),
@@ -96,18 +97,22 @@ impl Inner {
         }
     }
 
-    /// A token that was seen before, if to verify it again would come to the same.
-    fn known(&self, token: &[u8]) -> Option<Verified> {
+    fn place(&self, token: &[u8]) -> Option<Place<'_>> {
         let cache = self.cache.as_ref()?;
-        let known = cache.get(token)?;
+        (token.len() <= self.max_token_size).then(|| cache.place(token))
+    }
+
+    /// A token that was seen before, if to verify it again would come to the same.
+    fn known(&self, place: &Place<'_>) -> Option<Verified> {
+        let known = place.get()?;
         if known.holds(self.clock.now(), &self.trusted[known.trusted].keys) {
             return Some(known.verified.clone());
         }
-        cache.forget(token, &known);
+        place.forget(&known);
         None
     }
 
-    fn look(&self, token: &[u8]) -> Result<Outcome, AuthError> {
+    fn look(&self, token: &[u8], place: Option<Place<'_>>) -> Result<Outcome, AuthError> {
         let compact = Compact::split(token, self.max_token_size)?;
         let header = compact.header()?;
         let header = Header::parse(&header)?;
@@ -127,9 +132,8 @@ impl Inner {
             identity: proof.proved.identity.raw_claims(payload).build(),
             issued_at: proof.proved.issued_at,
         };
-        if let (Some(cache), Some(ends_at)) =
-            (&self.cache, trusted.policy.common.ends_at(proof.times))
-        {
+        let ends_at = trusted.policy.common.ends_at(proof.times);
+        if let (Some(place), Some(ends_at)) = (place, ends_at) {
             let known = KnownToken {
                 verified: verified.clone(),
                 trusted: index,
@@ -139,7 +143,7 @@ impl Inner {
                 kid: header.kid.as_deref().map(Box::from),
                 algorithm: header.algorithm,
             };
-            cache.insert(token, known);
+            place.insert(known);
         }
         Ok(Outcome::Verified(verified))
     }

@@ -74,7 +74,7 @@ impl Tokens {
         Self::padded(algorithm, 0..count, 0)
     }
 
-    /// Those with these numbers, with a claim of so many bytes.
+    /// Those with these numbers, with so many bytes more in the header, where nobody reads them.
     pub(super) fn padded(algorithm: Algorithm, numbers: Range<usize>, padding: usize) -> Self {
         let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let (signer, members) = match algorithm {
@@ -116,19 +116,23 @@ impl Tokens {
             signer,
             list: Rc::new([]),
         };
-        let header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":"{KID}"}}"#);
+        let mut header = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":"{KID}"}}"#);
+        if padding > 0 {
+            header.pop();
+            header += &format!(r#","context":"{}"}}"#, "x".repeat(padding));
+        }
         let header = text(header.as_bytes());
         let now = SystemTime::now();
         let now = now
             .duration_since(UNIX_EPOCH)
             .map_or(0, |now| now.as_secs());
         tokens.list = numbers
-            .map(|number| tokens.token(&header, number, now, padding))
+            .map(|number| tokens.token(&header, number, now))
             .collect();
         tokens
     }
 
-    fn token(&self, header: &str, number: usize, now: u64, padding: usize) -> HeaderValue {
+    fn token(&self, header: &str, number: usize, now: u64) -> HeaderValue {
         let token_id = format!("01890a5d-ac96-774b-bcce-{number:012}");
         let mut payload = format!(
             concat!(
@@ -142,9 +146,6 @@ impl Tokens {
             now + 12 * 3600,
             token_id
         );
-        if padding > 0 {
-            payload += &format!(r#","context":"{}""#, "x".repeat(padding));
-        }
         payload.push('}');
         let mut token = format!("{header}.{}", URL_SAFE_NO_PAD.encode(payload));
         let message = token.as_bytes();
