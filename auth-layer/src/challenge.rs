@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use http::HeaderValue;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// One challenge: a scheme and its parameters.
 ///
@@ -108,6 +109,8 @@ impl From<&Challenge> for HeaderValue {
 pub struct Challenges {
     first: Option<HeaderValue>,
     rest: Vec<HeaderValue>,
+    /// What belongs to the challenges and is not one.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Challenges {
@@ -117,12 +120,39 @@ impl Challenges {
         Self {
             first: None,
             rest: Vec::new(),
+            headers: Vec::new(),
         }
     }
 
     /// Appends a challenge.
     pub fn push(&mut self, challenge: &Challenge) {
         self.push_value(challenge.into());
+    }
+
+    /// A header that goes with the challenges, such as the nonce that one of them asks for
+    /// (`DPoP-Nonce`, RFC 9449 section 8).
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Appends what another scheme offers.
+    pub fn append(&mut self, other: Self) {
+        for value in other.first.into_iter().chain(other.rest) {
+            self.push_value(value);
+        }
+        self.headers.extend(other.headers);
+    }
+
+    /// Adds the challenges to the head of a response, and what goes with them.
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
+        for value in self.first.into_iter().chain(self.rest) {
+            headers.append(WWW_AUTHENTICATE, value);
+        }
     }
 
     fn push_value(&mut self, value: HeaderValue) {
@@ -139,6 +169,7 @@ impl From<Challenge> for Challenges {
         Self {
             first: Some((&challenge).into()),
             rest: Vec::new(),
+            headers: Vec::new(),
         }
     }
 }
@@ -192,6 +223,21 @@ mod tests {
             HeaderValue::from(&challenge).as_bytes(),
             "Basic realm=\"Zürich\"".as_bytes()
         );
+    }
+
+    #[test]
+    fn headers_go_with_the_challenges_of_their_scheme() {
+        let nonce = HeaderName::from_static("dpop-nonce");
+        let mut all = Challenges::from(Challenge::new("A"));
+        all.append(
+            Challenges::from(Challenge::new("B"))
+                .with_header(nonce.clone(), HeaderValue::from_static("n")),
+        );
+        let mut headers = HeaderMap::new();
+        all.write(&mut headers);
+        let values: Vec<_> = headers.get_all(WWW_AUTHENTICATE).iter().collect();
+        assert_eq!(values, ["A", "B"]);
+        assert_eq!(headers[nonce], "n");
     }
 
     #[test]

@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::WWW_AUTHENTICATE;
-use http::{Extensions, Request, Response, StatusCode};
+use http::{Extensions, HeaderName, HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -26,6 +25,7 @@ pin_project! {
         state: State<S, A, B>,
         config: Arc<Config<A, R>>,
         grpc: bool,
+        header: Option<Box<(HeaderName, HeaderValue)>>,
     }
 }
 
@@ -61,24 +61,33 @@ where
             state,
             config,
             grpc,
+            header: None,
         }
+    }
+
+    /// Adds a header to the response, whatever its status.
+    pub(super) fn with_header(mut self, header: Option<Box<(HeaderName, HeaderValue)>>) -> Self {
+        self.header = header;
+        self
     }
 }
 
 impl<A: Scheme, R> Config<A, R> {
-    /// Puts what was proved into the request, or says why it may not go on.
+    /// Puts what was proved into the request, or says why it may not go on. What is returned goes
+    /// into the response.
     pub(super) fn admit(
         &self,
         result: Result<Identity, AuthError>,
         extensions: &mut Extensions,
-    ) -> Result<(), AuthError> {
+    ) -> Result<Option<Box<(HeaderName, HeaderValue)>>, AuthError> {
         let identity = match result {
             Err(error) if error.kind() == AuthErrorKind::Absent => {
                 extensions.insert(Visited);
-                return Ok(());
+                return Ok(None);
             }
             result => result.map_err(|error| error.with_scheme(self.scheme.name()))?,
         };
+        let header = self.scheme.response_header(&identity).map(Box::new);
         let address = extensions.get::<ClientAddress>();
         match extensions.get::<Identity>() {
             // An identity is never overwritten: the outermost layer's stays.
@@ -93,7 +102,7 @@ impl<A: Scheme, R> Config<A, R> {
                 extensions.insert(identity);
             }
         }
-        Ok(())
+        Ok(header)
     }
 
     /// Adds this layer's part to a refusal, whoever refused.
@@ -119,9 +128,7 @@ impl<A: Scheme, R> Config<A, R> {
         if asks && !res.status().is_redirection() {
             let error = res.extensions().get::<AuthError>();
             let challenges = self.scheme.challenge(error.filter(|_| own));
-            for challenge in challenges {
-                res.headers_mut().append(WWW_AUTHENTICATE, challenge);
-            }
+            challenges.write(res.headers_mut());
         }
         if is_own || res.status().is_redirection() {
             res
@@ -146,15 +153,18 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let (res, is_own) = loop {
+        let (mut res, is_own) = loop {
             let state = match this.state.as_mut().project() {
                 StateProj::Verify { future, next } => {
                     let result = ready!(future.poll(cx));
                     let (mut inner, mut req) = next.take().expect("polled after completion");
                     match this.config.admit(result, req.extensions_mut()) {
-                        Ok(()) => State::Call {
-                            future: inner.call(req),
-                        },
+                        Ok(header) => {
+                            *this.header = header;
+                            State::Call {
+                                future: inner.call(req),
+                            }
+                        }
                         Err(error) => State::Refuse {
                             error: Some(error.with_address_of(req.extensions())),
                         },
@@ -168,6 +178,10 @@ where
             };
             this.state.set(state);
         };
+        if let Some(header) = this.header.take() {
+            let (name, value) = *header;
+            res.headers_mut().insert(name, value);
+        }
         Poll::Ready(Ok(if res.extensions().is_empty() {
             res
         } else {

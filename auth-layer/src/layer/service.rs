@@ -112,7 +112,7 @@ where
         let admitted = match config.extract(&mut parts) {
             Ok(None) => {
                 parts.extensions.insert(Visited);
-                Ok(())
+                Ok(None)
             }
             Ok(Some(credential)) => match config.scheme.verify_now(credential) {
                 Verdict::Now(result) => config.admit(result, &mut parts.extensions),
@@ -128,9 +128,9 @@ where
             Err(error) => Err(error),
         };
         match admitted {
-            Ok(()) => {
+            Ok(header) => {
                 let future = self.inner.call(Request::from_parts(parts, body));
-                ResponseFuture::new(State::Call { future }, config, grpc)
+                ResponseFuture::new(State::Call { future }, config, grpc).with_header(header)
             }
             Err(error) => {
                 let error = Some(error.with_address_of(&parts.extensions));

@@ -4,9 +4,9 @@ mod closure;
 mod conflict;
 mod tuple;
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::closure::{SchemeFn, scheme_fn};
 pub use self::conflict::ConflictPolicy;
@@ -123,6 +123,15 @@ pub trait Scheme: Send + Sync + 'static {
     fn challenge(&self, error: Option<&AuthError>) -> Challenges {
         let _ = error;
         Challenges::none()
+    }
+
+    /// A header for the response to a request whose credential of this scheme was good, such as the
+    /// nonce for the next one. Default: none.
+    ///
+    /// It is asked for before the request is passed on, and set whatever the status of the response.
+    fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
+        let _ = identity;
+        None
     }
 
     /// Whether [`challenge`](Self::challenge) says which scope is missing, as RFC 6750 section 3.1

@@ -3,8 +3,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
 use super::{ConflictPolicy, Scheme, Verdict};
@@ -222,10 +222,20 @@ macro_rules! tuple_scheme {
                         error.scheme().is_some_and(|scheme| self.$index.answers_for(scheme))
                     });
                     if !by_one || (own.is_some() && self.$index.explains_missing_scope()) {
-                        challenges.extend(self.$index.challenge(own));
+                        challenges.append(self.$index.challenge(own));
                     }
                 )+
                 challenges
+            }
+
+            fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
+                let mut header = None;
+                $(
+                    if header.is_none() && self.$index.answers_for(identity.scheme()) {
+                        header = self.$index.response_header(identity);
+                    }
+                )+
+                header
             }
 
             fn explains_missing_scope(&self) -> bool {

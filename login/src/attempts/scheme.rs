@@ -11,8 +11,8 @@ use std::sync::Arc;
 use auth_layer::{
     AuthError, AuthErrorKind, Challenges, ClientAddress, ConflictPolicy, Identity, Scheme,
 };
-use http::HeaderMap;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::AttemptLimits;
 
@@ -126,6 +126,10 @@ impl<S: Scheme> Scheme for LimitedScheme<S> {
 
     fn verify(&self, sent: Self::Credential) -> Self::Future {
         self.limited(sent, S::verify)
+    }
+
+    fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
+        self.inner.scheme.response_header(identity)
     }
 
     fn challenge(&self, error: Option<&AuthError>) -> Challenges {
