@@ -2,9 +2,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod algorithm;
+mod binding;
 mod cache;
 mod crypto;
 mod discovery;
+mod dpop;
 mod fetch;
 mod issue;
 mod key;
@@ -21,7 +23,9 @@ pub use auth_layer::{
 };
 
 pub use self::algorithm::Algorithm;
+pub use self::binding::{CertificateThumbprint, Confirmation, JwkThumbprint};
 pub use self::discovery::{Discovery, ProviderMetadata};
+pub use self::dpop::{Dpop, DpopBuilder};
 #[cfg(feature = "reqwest")]
 pub use self::fetch::ReqwestClient;
 #[cfg(feature = "remote")]

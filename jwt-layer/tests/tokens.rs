@@ -614,8 +614,20 @@ async fn roles_may_be_nested() {
 
 #[tokio::test]
 async fn dpo_01_a_bound_token_is_no_bearer_token() {
-    let token = token(&claims_with(json!({ "cnf": { "jkt": "x" } })));
-    assert_eq!(refusal(&jwt(), &token).await, "sender_constrained_token");
+    let jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    for (cnf, reason) in [
+        (json!({ "jkt": jkt }), "sender_constrained_token"),
+        (json!({ "x5t#S256": jkt }), "bound_to_another_certificate"),
+        (json!({ "jkt": "x" }), "unknown_confirmation"),
+        (json!({ "kid": "x" }), "unknown_confirmation"),
+    ] {
+        let token = token(&claims_with(json!({ "cnf": cnf })));
+        let jwt = jwt();
+        // And again, when it is known.
+        for _ in 0..2 {
+            assert_eq!(refusal(&jwt, &token).await, reason);
+        }
+    }
 }
 
 #[tokio::test]

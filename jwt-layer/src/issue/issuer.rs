@@ -77,14 +77,17 @@ struct Payload<'a> {
     acr: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<&'a str>,
-    /// The key that its holder has to prove (RFC 9449 section 6).
+    /// What its holder has to prove (RFC 7800).
     #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<Confirmation<'a>>,
+    cnf: Option<Bound<'a>>,
 }
 
 #[derive(Serialize)]
-struct Confirmation<'a> {
-    jkt: &'a str,
+struct Bound<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jkt: Option<&'a str>,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    certificate: Option<String>,
 }
 
 fn names<S: serde::Serializer>(
@@ -168,10 +171,10 @@ impl Issuer {
             amr_at,
             acr: request.acr.as_deref(),
             sid: request.session_id.as_deref(),
-            cnf: request
-                .key_thumbprint
-                .as_deref()
-                .map(|jkt| Confirmation { jkt }),
+            cnf: request.is_bound().then(|| Bound {
+                jkt: request.key_thumbprint.as_deref(),
+                certificate: request.certificate.map(|own| own.to_string()),
+            }),
         };
         let token = self.inner.signing.sign(&payload, now)?;
         config.events.record(
@@ -183,6 +186,10 @@ impl Issuer {
         Ok(AccessToken {
             token,
             token_id: token_id.into(),
+            token_type: match request.key_thumbprint {
+                Some(_) => "DPoP",
+                None => "Bearer",
+            },
             scopes: request.scopes.clone(),
             expires_in: Duration::from_secs(config.lifetime.as_secs()),
             expires_at,

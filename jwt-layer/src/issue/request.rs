@@ -4,6 +4,8 @@ use std::time::SystemTime;
 
 use auth_layer::{Factor, Identity, ScopeSet};
 
+use crate::{CertificateThumbprint, Confirmation, JwkThumbprint};
+
 /// What an access token is to say about whom.
 ///
 /// ```
@@ -29,6 +31,7 @@ pub struct AccessTokenRequest {
     pub(super) acr: Option<String>,
     pub(super) session_id: Option<String>,
     pub(super) key_thumbprint: Option<String>,
+    pub(super) certificate: Option<CertificateThumbprint>,
     /// Whether it was made from the identity of an API key.
     pub(super) from_key: bool,
 }
@@ -47,16 +50,18 @@ impl AccessTokenRequest {
             acr: None,
             session_id: None,
             key_thumbprint: None,
+            certificate: None,
             from_key: false,
         }
     }
 
     /// A token that says of a principal what `identity` says: subject, tenant, roles, scopes,
-    /// factors, `auth_time`, `acr` and session. Nothing is proved anew by it, so freshness stays what it was.
+    /// factors, `auth_time`, `acr`, session, and what its token was bound to. Nothing is proved anew by it, so freshness stays what it was.
     ///
     /// [`Issuer::issue`](crate::Issuer::issue) refuses one that is made from the identity of an API
     /// key: the token would not say so, and do what keys may not.
     pub fn for_identity(identity: &Identity) -> Self {
+        let bound = identity.extra::<Confirmation>();
         Self {
             subject: identity.subject().to_owned(),
             client_id: None,
@@ -67,7 +72,8 @@ impl AccessTokenRequest {
             auth_time: identity.auth_time(),
             acr: identity.acr().map(str::to_owned),
             session_id: identity.session_id().map(str::to_owned),
-            key_thumbprint: None,
+            key_thumbprint: bound.and_then(Confirmation::key).map(ToString::to_string),
+            certificate: bound.and_then(Confirmation::certificate).copied(),
             from_key: identity.key_id().is_some(),
         }
     }
@@ -133,9 +139,25 @@ impl AccessTokenRequest {
         self
     }
 
+    /// Binds the token to the key of the proof that came with the request for it, from
+    /// [`Dpop::verify_token_request`](crate::Dpop::verify_token_request).
+    pub fn bound_to(self, key: JwkThumbprint) -> Self {
+        self.key_thumbprint(key.to_string())
+    }
+
+    /// Binds the token to the client's certificate (RFC 8705), which comes with each request.
+    pub fn bound_to_certificate(mut self, certificate: CertificateThumbprint) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
     /// The authentication context class that was reached.
     pub fn acr(mut self, acr: impl Into<String>) -> Self {
         self.acr = Some(acr.into());
         self
+    }
+
+    pub(super) fn is_bound(&self) -> bool {
+        self.key_thumbprint.is_some() || self.certificate.is_some()
     }
 }

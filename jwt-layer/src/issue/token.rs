@@ -11,6 +11,7 @@ use auth_layer::{ExposeSecret, ScopeSet, SecretString};
 pub struct AccessToken {
     pub(super) token: SecretString,
     pub(super) token_id: Box<str>,
+    pub(super) token_type: &'static str,
     pub(super) scopes: ScopeSet,
     pub(super) expires_in: Duration,
     pub(super) expires_at: SystemTime,
@@ -25,6 +26,11 @@ impl AccessToken {
     /// Its `jti`: public, and what it is revoked by.
     pub fn token_id(&self) -> &str {
         &self.token_id
+    }
+
+    /// `token_type` of RFC 6749 section 5.1: `Bearer`, or `DPoP` if it is bound to a key.
+    pub fn token_type(&self) -> &'static str {
+        self.token_type
     }
 
     /// What it may be used for.

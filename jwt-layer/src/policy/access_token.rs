@@ -12,6 +12,7 @@ use auth_layer::{
 use super::common::{Common, Times};
 use super::kind::{Rules, Signed, is_plain, is_type};
 use super::{PolicyBuilder, VerificationPolicy};
+use crate::binding::Confirmation;
 use crate::token::Claims;
 
 /// Access tokens: what a client shows to a service.
@@ -43,6 +44,8 @@ pub struct ClientToken(());
 pub struct Bearer {
     /// All but the claims themselves.
     pub(crate) identity: IdentityBuilder,
+    /// What has to be proved before the identity is used; the identity carries it, too.
+    pub(crate) confirmation: Option<Confirmation>,
     /// At the earliest, for revocation: as exactly as the token says, and 1970 if it does not say.
     pub(crate) issued_at: SystemTime,
 }
@@ -214,11 +217,9 @@ impl Rules for AccessToken {
 
     fn check(&self, token: &Signed<'_>) -> Result<Bearer, AuthError> {
         let claims = token.claims;
-        // Proof of possession is not checked here, and a bound token without it is a stolen one
-        // (RFC 9449 section 7.2).
-        if claims.has("cnf") {
-            return Err(AuthError::invalid("sender_constrained_token"));
-        }
+        // A bound token without a proof is a stolen one (RFC 9449 section 7.2): whoever uses an
+        // identity with a confirmation has asked for the proof.
+        let confirmation = Confirmation::read(claims)?;
         if self.is_plain {
             token.check_named_kind(&["access", "bearer", "dpop"])?;
             let foreign = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];
@@ -227,7 +228,11 @@ impl Rules for AccessToken {
             }
         }
         Ok(Bearer {
-            identity: self.identity(token)?,
+            identity: match confirmation {
+                Some(confirmation) => self.identity(token)?.extra(confirmation),
+                None => self.identity(token)?,
+            },
+            confirmation,
             issued_at: earliest(token.common, claims, token.times),
         })
     }

@@ -1,5 +1,4 @@
 //! Proofs of possession (RFC 9449 section 4.2).
-#![allow(dead_code, reason = "the scheme that reads proofs is what uses it")]
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,9 +7,9 @@ use auth_layer::{AuthError, ConfigError};
 
 use super::kind::is_type;
 use super::{MINUTE, PolicyBuilder, VerificationPolicy};
-use crate::VerifyingKey;
 use crate::token::{Claims, Compact, Header};
 use crate::verifier::{check_signature, unverified};
+use crate::{Algorithm, VerifyingKey};
 
 /// DPoP proofs: what a client signs anew for each request, with a key that the proof itself names.
 ///
@@ -61,6 +60,16 @@ impl VerificationPolicy<DpopProof> {
         let common = &self.common;
         // Once for a clock that is ahead, once for one that is behind.
         common.max_age.unwrap_or(MINUTE) + 2 * common.leeway
+    }
+
+    /// The names of the algorithms that proofs may be signed with, for `algs` of the challenge.
+    pub(crate) fn algorithm_names(&self) -> String {
+        let all = Algorithm::ALL.into_iter();
+        let all = all.filter(|algorithm| !algorithm.is_symmetric());
+        let allowed = self.common.algorithms.clone();
+        let names = allowed.unwrap_or_else(|| all.collect());
+        let names: Vec<_> = names.into_iter().map(Algorithm::as_str).collect();
+        names.join(" ")
     }
 
     /// Verifies a proof by the key in its own header.

@@ -1,6 +1,7 @@
 //! The scheme: `Authorization: Bearer` (RFC 6750).
 
 mod challenge;
+mod possession;
 mod token;
 mod verify;
 
@@ -13,16 +14,20 @@ use auth_layer::{
 };
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use self::challenge::Challenger;
+use self::possession::Presented;
 pub use self::token::BearerToken;
 pub(crate) use self::verify::Verified;
 pub use self::verify::VerifyFuture;
+use crate::binding::Confirmation;
 use crate::cache::{DEFAULT_CAPACITY, TokenCache};
+use crate::dpop::PROOF;
 use crate::policy::AccessToken;
 use crate::token::Compact;
 use crate::verifier::Trusted;
-use crate::{Keys, SharedRevocations, VerificationPolicy};
+use crate::{Dpop, Keys, SharedRevocations, VerificationPolicy};
 
 /// Bearer tokens that are JWTs.
 ///
@@ -52,7 +57,11 @@ struct Inner {
     left: Vec<Box<str>>,
     max_token_size: usize,
     cache: Option<TokenCache>,
+    dpop: Option<Dpop>,
 }
+
+/// What errors about tokens with a DPoP proof name as their scheme.
+const SCHEME: &str = "dpop";
 
 impl Jwt {
     /// Accepts tokens that fulfil `policy` and are signed with one of `keys`.
@@ -71,6 +80,7 @@ impl Jwt {
                 left: Vec::new(),
                 // Without randomness nothing is kept.
                 cache: TokenCache::new(DEFAULT_CAPACITY).ok(),
+                dpop: None,
             }),
         }
     }
@@ -214,6 +224,17 @@ impl Jwt {
         inner
     }
 
+    /// Takes tokens with DPoP proofs (RFC 9449): `Authorization: DPoP <token>` and one `DPoP` header.
+    ///
+    /// A token that is bound to a key (`cnf.jkt`) is good with a proof by this key only, and one that is
+    /// not bound only as `Bearer`. Without this option bound tokens are refused. The clock is that of
+    /// this scheme.
+    #[must_use]
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.change().dpop = Some(dpop);
+        self
+    }
+
     /// A layer with this scheme alone.
     pub fn into_layer(self) -> AuthLayer<Self> {
         AuthLayer::new(self)
@@ -226,6 +247,32 @@ impl Jwt {
     }
 }
 
+const BEARER: &str = "Bearer";
+const DPOP: &str = "DPoP";
+
+impl Inner {
+    /// A token that comes with a proof.
+    fn extract_proved(&self, parts: &Parts) -> Result<Option<BearerToken>, AuthError> {
+        let Some(dpop) = &self.dpop else {
+            return Ok(None);
+        };
+        let (Some(token), Some(value)) = (
+            authorization(&parts.headers, DPOP),
+            parts.headers.get(AUTHORIZATION),
+        ) else {
+            return Ok(None);
+        };
+        let presented = Compact::split(token, self.max_token_size)
+            .and_then(|_| dpop.present(parts))
+            .map_err(|error| error.with_scheme(SCHEME))?;
+        let token = BearerToken::from_header(value.clone(), DPOP);
+        Ok(Some(token.with(Presented {
+            proof: Some(presented),
+            certificate: None,
+        })))
+    }
+}
+
 impl Scheme for Jwt {
     type Credential = BearerToken;
     type Future = VerifyFuture;
@@ -235,8 +282,8 @@ impl Scheme for Jwt {
     }
 
     fn extract(&self, parts: &Parts) -> Result<Option<BearerToken>, AuthError> {
-        let Some(token) = authorization(&parts.headers, "Bearer") else {
-            return Ok(None);
+        let Some(token) = authorization(&parts.headers, BEARER) else {
+            return self.inner.extract_proved(parts);
         };
         let mut left = self.inner.left.iter();
         if left.any(|prefix| token.starts_with(prefix.as_bytes())) {
@@ -247,7 +294,7 @@ impl Scheme for Jwt {
             .headers
             .get(AUTHORIZATION)
             .cloned()
-            .map(BearerToken::from_header))
+            .map(|value| BearerToken::from_header(value, BEARER)))
     }
 
     fn verify(&self, credential: BearerToken) -> VerifyFuture {
@@ -259,7 +306,29 @@ impl Scheme for Jwt {
     }
 
     fn challenge(&self, error: Option<&AuthError>) -> Challenges {
-        self.inner.challenger.challenge(error)
+        let Some(dpop) = &self.inner.dpop else {
+            return self.inner.challenger.challenge(error);
+        };
+        let now = self.inner.clock.now();
+        self.inner.challenger.challenge_both(dpop, error, now)
+    }
+
+    fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
+        let dpop = self.inner.dpop.as_ref()?;
+        identity.extra::<Confirmation>()?.key()?;
+        dpop.nonce_header(self.inner.clock.now())
+    }
+
+    fn conceal(&self, headers: &mut HeaderMap) {
+        for name in [AUTHORIZATION, PROOF] {
+            if let Some(value) = headers.get_mut(name) {
+                value.set_sensitive(true);
+            }
+        }
+    }
+
+    fn answers_for(&self, scheme: &str) -> bool {
+        scheme == self.name() || (scheme == SCHEME && self.inner.dpop.is_some())
     }
 
     fn explains_missing_scope(&self) -> bool {

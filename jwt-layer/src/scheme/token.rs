@@ -7,36 +7,54 @@ use auth_layer::{ExposeSecret, SecretString};
 use http::HeaderValue;
 
 use super::Inner;
+use super::possession::Presented;
 use super::verify::Verified;
 
 /// A token that was found and not yet verified. It cannot be printed.
 #[derive(Clone)]
 pub struct BearerToken {
     kept: Kept,
+    presented: Option<Box<Presented>>,
     /// What is known of it already, and by whom.
     verified: Option<Box<(Arc<Inner>, Verified)>>,
 }
 
 #[derive(Clone)]
 enum Kept {
-    /// The whole header: sharing it costs no copy.
-    Header(HeaderValue),
+    /// The whole header, and how long the name of its scheme is: sharing it costs no copy.
+    Header(HeaderValue, usize),
     Text(SecretString),
 }
 
 impl BearerToken {
-    /// `value` starts with `Bearer`, in any case.
-    pub(super) fn from_header(mut value: HeaderValue) -> Self {
+    /// `value` starts with `scheme`, in any case.
+    pub(super) fn from_header(mut value: HeaderValue, scheme: &str) -> Self {
         value.set_sensitive(true);
         Self {
-            kept: Kept::Header(value),
+            kept: Kept::Header(value, scheme.len()),
+            presented: None,
             verified: None,
         }
+    }
+
+    /// Adds what was shown with it.
+    pub(super) fn with(mut self, presented: Presented) -> Self {
+        self.presented = Some(Box::new(presented));
+        self
+    }
+
+    pub(super) fn presented(&self) -> &Presented {
+        const NOTHING: &Presented = &Presented {
+            proof: None,
+            certificate: None,
+        };
+        self.presented.as_deref().unwrap_or(NOTHING)
     }
 
     pub(super) fn from_text(token: &str) -> Self {
         Self {
             kept: Kept::Text(token.into()),
+            presented: None,
             verified: None,
         }
     }
@@ -54,9 +72,9 @@ impl BearerToken {
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         match &self.kept {
-            Kept::Header(value) => value
+            Kept::Header(value, scheme) => value
                 .as_bytes()
-                .get("Bearer".len()..)
+                .get(*scheme..)
                 .unwrap_or_default()
                 .trim_ascii(),
             Kept::Text(token) => token.expose_secret().as_bytes(),

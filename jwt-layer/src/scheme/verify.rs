@@ -55,8 +55,12 @@ enum Step {
 }
 
 pub(super) fn start(inner: &Arc<Inner>, mut token: BearerToken) -> VerifyFuture {
+    if token.presented().proof.is_some() {
+        let state = State::Waiting(Box::pin(Arc::clone(inner).with_proof(token)));
+        return VerifyFuture { state };
+    }
     let step = match token.take_verified(inner) {
-        Some(verified) => inner.finish(verified),
+        Some(verified) => inner.finish(verified, &token),
         None => inner.step(&token),
     };
     let state = match step {
@@ -71,6 +75,10 @@ pub(super) fn start(inner: &Arc<Inner>, mut token: BearerToken) -> VerifyFuture 
 
 /// As [`start`], for a layer that need not keep the request.
 pub(super) fn start_now(inner: &Arc<Inner>, mut token: BearerToken) -> Verdict<BearerToken> {
+    if token.presented().proof.is_some() {
+        // Whether it was used before has to be asked.
+        return Verdict::Wait(token);
+    }
     match inner.step(&token) {
         Step::Done(result) => Verdict::Now(result),
         Step::Ask(verified, _) => {
@@ -84,16 +92,32 @@ pub(super) fn start_now(inner: &Arc<Inner>, mut token: BearerToken) -> Verdict<B
 
 impl Inner {
     fn step(&self, token: &BearerToken) -> Step {
-        let token = token.as_bytes();
-        let place = self.place(token);
-        let outcome = match place.as_ref().and_then(|place| self.known(place)) {
-            Some(verified) => Ok(Outcome::Verified(verified)),
-            None => self.look(token, place),
-        };
-        match outcome {
-            Ok(Outcome::Verified(verified)) => self.finish(verified),
+        match self.known_or_look(token.as_bytes()) {
+            Ok(Outcome::Verified(verified)) => self.finish(verified, token),
             Ok(Outcome::MissingKey { trusted }) => Step::MissingKey { trusted },
             Err(error) => Step::Done(Err(error)),
+        }
+    }
+
+    fn known_or_look(&self, token: &[u8]) -> Result<Outcome, AuthError> {
+        let place = self.place(token);
+        match place.as_ref().and_then(|place| self.known(place)) {
+            Some(verified) => Ok(Outcome::Verified(verified)),
+            None => self.look(token, place),
+        }
+    }
+
+    /// Verifies a token, whoever shows it. That it was not taken back, and is bound to nothing but what
+    /// the sender has, is left to the caller.
+    pub(super) async fn verified(&self, token: &[u8]) -> Result<Verified, AuthError> {
+        let trusted = match self.known_or_look(token)? {
+            Outcome::Verified(verified) => return Ok(verified),
+            Outcome::MissingKey { trusted } => trusted,
+        };
+        self.trusted[trusted].learn_key(token).await?;
+        match self.known_or_look(token)? {
+            Outcome::Verified(verified) => Ok(verified),
+            Outcome::MissingKey { .. } => Err(AuthError::invalid("unknown_key")),
         }
     }
 
@@ -167,7 +191,10 @@ impl Inner {
     }
 
     /// What is asked for every request, whether the token was seen before or not.
-    fn finish(&self, verified: Verified) -> Step {
+    fn finish(&self, verified: Verified, token: &BearerToken) -> Step {
+        if let Err(error) = self.check_unproved(&verified.identity, token) {
+            return Step::Done(Err(error));
+        }
         let Some(revocations) = &self.revocations else {
             return Step::Done(Ok(verified.identity));
         };
@@ -193,11 +220,11 @@ impl Inner {
 }
 
 impl Verified {
-    fn token(&self) -> IssuedToken<'_> {
+    pub(super) fn token(&self) -> IssuedToken<'_> {
         IssuedToken::of(&self.identity, self.issued_at)
     }
 
-    fn admit(self, revoked: bool) -> Result<Identity, AuthError> {
+    pub(super) fn admit(self, revoked: bool) -> Result<Identity, AuthError> {
         if revoked {
             return Err(AuthError::new(AuthErrorKind::Revoked, "token_revoked"));
         }

@@ -29,6 +29,11 @@ impl<'a> Claims<'a> {
         Self::parse(json, MAX_NESTING)
     }
 
+    /// The JSON of a claim, if it is there.
+    pub(crate) fn json(&self, name: &str) -> Option<&'a str> {
+        self.members.get(name)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.members.has(name)
     }

@@ -63,6 +63,10 @@ impl<'a> Members<'a> {
             .map(|(_, value)| value.get())
     }
 
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|(name, _)| &*name.0)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }

@@ -8,6 +8,7 @@ mod json;
 pub(crate) use self::claims::Claims;
 pub(crate) use self::compact::Compact;
 pub(crate) use self::header::Header;
+pub(crate) use self::json::Members;
 
 #[cfg(test)]
 mod tests;

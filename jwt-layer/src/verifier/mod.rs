@@ -111,10 +111,13 @@ impl TokenVerifier<AccessToken> {
     ///
     /// # Errors
     ///
-    /// Refuses a token that does not fulfil the policy. Fails with `Unavailable` if its key could not
+    /// Refuses a token that does not fulfil the policy, and one that is bound to a key: who sent it has
+    /// to prove more than that he has it, which [`Jwt`](crate::Jwt) asks for. Fails with `Unavailable` if its key could not
     /// be asked for.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken<AccessToken>, AuthError> {
-        self.verified(token).await
+        let verified = self.verified(token).await?;
+        verified.check_unbound()?;
+        Ok(verified)
     }
 }
 

@@ -113,6 +113,13 @@ impl<K: TokenKind> VerifiedToken<K> {
 }
 
 impl VerifiedToken<AccessToken> {
+    pub(super) fn check_unbound(&self) -> Result<(), AuthError> {
+        match self.proved.confirmation {
+            Some(_) => Err(AuthError::invalid("sender_constrained_token")),
+            None => Ok(()),
+        }
+    }
+
     /// Whom it proves, to be refined or built. It holds the claims, too.
     pub fn into_identity(self) -> IdentityBuilder {
         self.proved.identity.raw_claims(self.payload)
