@@ -9,7 +9,9 @@ use std::time::Duration;
 use auth_layer::ConfigError;
 use common::kinds::*;
 use common::*;
+use futures_util::FutureExt;
 use jwt_layer::{Algorithm, ExpectedIdToken, VerificationPolicy};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Every kind, with the `typ`s that it may have and a good token. Issuer, client and key are the same
@@ -200,4 +202,85 @@ fn what_cannot_work_is_refused_by_name() {
     );
     assert_eq!(option(proofs().leeway(long).build()), "leeway");
     assert_eq!(option(proofs().max_token_size(1).build()), "max_token_size");
+}
+
+/// A value that some kind could ask for, or none that any does.
+fn value_of(name: &str) -> impl Strategy<Value = Option<Value>> + use<> {
+    let good = match name {
+        "iss" => json!(ISSUER),
+        "aud" => json!(CLIENT),
+        "sub" => json!("alice"),
+        "exp" => json!(NOW + 60),
+        "iat" => json!(NOW),
+        "nonce" => json!("n"),
+        "state" => json!("s"),
+        "events" => json!({ EVENT: {} }),
+        "token_introspection" => json!({ "active": true }),
+        "htm" => json!("GET"),
+        _ => json!("x"),
+    };
+    let other = if name == "aud" { ISSUER } else { CLIENT };
+    // What most kinds have is mostly there, and what only one has is mostly not.
+    let (there, absent) = match name {
+        "iss" | "aud" | "exp" | "iat" => (10, 1),
+        "sub" | "jti" => (3, 3),
+        _ => (2, 6),
+    };
+    prop_oneof![
+        there => Just(Some(good)),
+        absent => Just(None),
+        2 => Just(Some(json!(other))),
+    ]
+}
+
+const NAMES: [&str; 17] = [
+    "iss",
+    "aud",
+    "sub",
+    "exp",
+    "iat",
+    "jti",
+    "nonce",
+    "state",
+    "code",
+    "events",
+    "sid",
+    "htm",
+    "scope",
+    "client_id",
+    "at_hash",
+    "token_introspection",
+    "azp",
+];
+
+fn any_claims() -> impl Strategy<Value = Value> {
+    let values = NAMES.map(|name| value_of(name).boxed()).to_vec();
+    values.prop_map(|values| {
+        let members = NAMES.iter().zip(values);
+        let members = members.filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
+        Value::Object(members.collect())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn jwt_11_no_claims_make_one_token_two_kinds(
+        claims in any_claims(),
+        typ in prop::sample::select(vec![
+            None, Some("JWT"), Some("at+jwt"), Some("logout+jwt"), Some("token-introspection+jwt"),
+        ]),
+    ) {
+        let token = sign(typ, &claims);
+        let kinds = ["plain access", "id", "logout", "assertion", "user info", "introspection", "jarm"];
+        let accepting: Vec<_> = kinds
+            .into_iter()
+            .filter(|kind| accepts(kind, &token).now_or_never().unwrap())
+            .collect();
+        // Neither has anything that the other lacks: told apart by their audience.
+        if accepting != ["plain access", "user info"] {
+            prop_assert!(accepting.len() <= 1, "{accepting:?} {claims}");
+        }
+    }
 }

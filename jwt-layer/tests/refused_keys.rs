@@ -13,6 +13,8 @@ fn jwt_15_a_pem_key_for_something_else_verifies_nothing() {
         ("x25519", include_str!("keys/x25519.pub.pem")),
         ("ed448", include_str!("keys/ed448.pub.pem")),
         ("secp256k1", include_str!("keys/secp256k1.pub.pem")),
+        // RSASSA-PSS by its own identifier, with parameters that nobody here reads.
+        ("rsa-pss", include_str!("keys/rsa_pss.pub.pem")),
         ("rsa1024", include_str!("keys/rsa1024.pub.pem")),
         ("exponent 2^33 + 1", include_str!("keys/rsa_e33.pub.pem")),
         ("private", include_str!("keys/ec.pem")),
