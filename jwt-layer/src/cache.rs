@@ -1,6 +1,6 @@
 //! Tokens that were verified, so that they need not be verified again at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 use auth_layer::{ConfigError, random_bytes};
@@ -8,7 +8,9 @@ use highway::{HighwayHash as _, HighwayHasher, Key};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
+use crate::policy::AccessToken;
 use crate::scheme::Verified;
+use crate::verifier::Trusted;
 use crate::{Algorithm, KeyLookup, Keys, VerifyingKey, WantedKey};
 
 /// How many tokens are kept unless somebody says otherwise.
@@ -40,8 +42,9 @@ type Digest = [u64; 4];
 /// A token that was verified.
 pub(crate) struct KnownToken {
     pub(crate) verified: Verified,
-    /// Which of the verifier's policies it was verified by.
-    pub(crate) trusted: usize,
+    /// Which of the verifier's policies it was verified by. Weak, so that an issuer who is trusted no
+    /// longer is not kept, nor its keys kept fresh, by tokens that nobody sends any more.
+    pub(crate) trusted: Weak<Trusted<AccessToken>>,
     /// When it was verified. At an earlier time nothing is known of it: `nbf` and `iat` may lie
     /// ahead.
     pub(crate) verified_at: SystemTime,

@@ -15,6 +15,7 @@ mod policy;
 pub mod refresh;
 mod ring;
 mod scheme;
+mod tenants;
 mod token;
 mod verifier;
 
@@ -47,6 +48,7 @@ pub use self::policy::{
 pub use self::ring::{KeyRing, KeyRingBuilder, KeyRingError, KeyStatus};
 pub use self::ring::{MemorySigningKeys, SharedSigningKeyStore, SigningKeyStore};
 pub use self::scheme::{BearerToken, Jwt, VerifyFuture};
+pub use self::tenants::TenantIssuers;
 pub use self::verifier::{TokenVerifier, VerifiedToken};
 
 /// The kinds of tokens that a [`VerificationPolicy`] can be for.

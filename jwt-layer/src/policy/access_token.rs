@@ -21,6 +21,7 @@ pub struct AccessToken {
     is_plain: bool,
     scope_claim: Box<str>,
     roles_path: Vec<Box<str>>,
+    tenant: Option<Box<str>>,
     tenant_claim: Option<Box<str>>,
     client_tokens: bool,
     nonce: bool,
@@ -114,6 +115,12 @@ impl PolicyBuilder<AccessToken> {
         self
     }
 
+    /// The tenant that all identities belong to: where an issuer is one tenant's own. Default: none.
+    pub fn tenant(mut self, tenant: impl Into<Box<str>>) -> Self {
+        self.policy.kind.tenant = Some(tenant.into());
+        self
+    }
+
     /// The claim with the tenant. Default: none, and identities have no tenant.
     pub fn tenant_claim(mut self, name: impl Into<Box<str>>) -> Self {
         self.policy.kind.tenant_claim = Some(name.into());
@@ -143,10 +150,16 @@ impl AccessToken {
             is_plain,
             scope_claim: Box::from("scope"),
             roles_path: vec![Box::from("roles")],
+            tenant: None,
             tenant_claim: None,
             client_tokens: false,
             nonce: false,
         }
+    }
+
+    /// Whether the issuer says which tenant an identity belongs to.
+    pub(crate) fn takes_tenant_from_claim(&self) -> bool {
+        self.tenant_claim.is_some()
     }
 
     /// The identity that verified claims prove, but for the claims themselves.
@@ -173,6 +186,9 @@ impl AccessToken {
         }
         if let Some(acr) = claims.string("acr")? {
             identity = identity.acr(acr.into_owned());
+        }
+        if let Some(tenant) = &self.tenant {
+            identity = identity.tenant(tenant.clone());
         }
         if let Some(name) = &self.tenant_claim {
             let tenant = claims
@@ -242,6 +258,13 @@ impl Rules for AccessToken {
         let mut names = names.chain([&self.scope_claim]);
         if self.roles_path.is_empty() || names.any(|name| name.is_empty()) {
             return Err(ConfigError::new("claim", "names must not be empty"));
+        }
+        if self.tenant.as_deref() == Some("") {
+            return Err(ConfigError::new("tenant", "must not be empty"));
+        }
+        if self.tenant.is_some() && self.tenant_claim.is_some() {
+            let problem = "is given, so it cannot be taken from a claim";
+            return Err(ConfigError::new("tenant", problem));
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The scheme: `Authorization: Bearer` (RFC 6750).
 
 mod challenge;
+mod issuers;
 mod possession;
 mod token;
 mod verify;
@@ -17,6 +18,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use self::challenge::Challenger;
+use self::issuers::Issuers;
 use self::possession::Presented;
 pub use self::token::BearerToken;
 pub(crate) use self::verify::Verified;
@@ -24,10 +26,9 @@ pub use self::verify::VerifyFuture;
 use crate::binding::Confirmation;
 use crate::cache::{DEFAULT_CAPACITY, TokenCache};
 use crate::dpop::PROOF;
-use crate::policy::AccessToken;
 use crate::token::Compact;
 use crate::verifier::Trusted;
-use crate::{Dpop, Keys, SharedRevocations, VerificationPolicy};
+use crate::{Dpop, Keys, SharedRevocations, TenantIssuers, VerificationPolicy};
 
 /// Bearer tokens that are JWTs.
 ///
@@ -50,7 +51,7 @@ pub struct Jwt {
 
 #[derive(Clone)]
 struct Inner {
-    trusted: Vec<Trusted<AccessToken>>,
+    issuers: Issuers,
     clock: SharedClock,
     revocations: Option<SharedRevocations>,
     challenger: Challenger,
@@ -67,13 +68,27 @@ impl Jwt {
     /// Accepts tokens that fulfil `policy` and are signed with one of `keys`.
     #[must_use]
     pub fn new(policy: VerificationPolicy, keys: impl Into<Keys>) -> Self {
+        let mut issuers = Issuers::default();
+        issuers.add(Trusted {
+            policy,
+            keys: keys.into(),
+        });
+        Self::of(issuers)
+    }
+
+    /// Accepts tokens of the issuers in this list, as it is at the time of each request.
+    #[must_use]
+    pub fn for_tenants(tenants: TenantIssuers) -> Self {
+        let mut issuers = Issuers::default();
+        issuers.add_tenants(tenants);
+        Self::of(issuers)
+    }
+
+    fn of(issuers: Issuers) -> Self {
         Self {
             inner: Arc::new(Inner {
-                max_token_size: policy.common.max_token_size,
-                trusted: vec![Trusted {
-                    policy,
-                    keys: keys.into(),
-                }],
+                max_token_size: issuers.max_token_size(),
+                issuers,
                 clock: SharedClock::system(),
                 revocations: None,
                 challenger: Challenger::new(),
@@ -96,17 +111,26 @@ impl Jwt {
         policy: VerificationPolicy,
         keys: impl Into<Keys>,
     ) -> Result<Self, ConfigError> {
-        let same = |trusted: &Trusted<_>| trusted.policy.issuer() == policy.issuer();
-        if self.inner.trusted.iter().any(same) {
+        if self.inner.issuers.fixed().any(|one| one == policy.issuer()) {
             return Err(ConfigError::new("issuer", "is trusted already"));
         }
         let inner = self.change();
-        inner.max_token_size = inner.max_token_size.max(policy.common.max_token_size);
-        inner.trusted.push(Trusted {
+        inner.issuers.add(Trusted {
             policy,
             keys: keys.into(),
         });
+        inner.max_token_size = inner.issuers.max_token_size();
         Ok(self)
+    }
+
+    /// Accepts tokens of the issuers in this list too, as it is at the time of each request. An issuer
+    /// that is [trusted](Self::trust) anyway is not looked up there.
+    #[must_use]
+    pub fn trust_tenants(mut self, tenants: TenantIssuers) -> Self {
+        let inner = self.change();
+        inner.issuers.add_tenants(tenants);
+        inner.max_token_size = inner.issuers.max_token_size();
+        self
     }
 
     /// Asks, for every token, whether it was taken back.
@@ -137,9 +161,8 @@ impl Jwt {
                 "no_revocations",
             ));
         };
-        let trusted = self.inner.trusted.iter();
-        let mut issuers = trusted.map(|one| one.policy.issuer());
-        let issuer = issuers.find(|issuer| identity.issuer() == Some(issuer));
+        let issuer = identity.issuer();
+        let issuer = issuer.filter(|issuer| self.inner.issuers.find(issuer).is_some());
         let (Some(issuer), Some(token_id), Some(end)) =
             (issuer, identity.token_id(), identity.expires_at())
         else {
@@ -338,9 +361,8 @@ impl Scheme for Jwt {
 
 impl fmt::Debug for Jwt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let issuers = self.inner.trusted.iter().map(|one| one.policy.issuer());
         f.debug_struct("Jwt")
-            .field("issuers", &issuers.collect::<Vec<_>>())
+            .field("issuers", &self.inner.issuers.fixed().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use auth_layer::{AuthError, AuthErrorKind, Identity, Verdict};
 
 use super::{BearerToken, Inner};
 use crate::cache::{KnownToken, Place};
+use crate::policy::AccessToken;
 use crate::token::{Claims, Compact, Header};
 use crate::verifier::{Look, Trusted, could_not_ask};
 use crate::{IssuedToken, Revocations, SharedRevocations};
@@ -40,7 +41,7 @@ enum Outcome {
     Verified(Verified),
     /// The key is not known to this issuer's source, which may learn of it.
     MissingKey {
-        trusted: usize,
+        trusted: Arc<Trusted<AccessToken>>,
     },
 }
 
@@ -50,7 +51,7 @@ enum Step {
     /// The store of revocations has to be asked, and nothing else.
     Ask(Verified, SharedRevocations),
     MissingKey {
-        trusted: usize,
+        trusted: Arc<Trusted<AccessToken>>,
     },
 }
 
@@ -114,7 +115,7 @@ impl Inner {
             Outcome::Verified(verified) => return Ok(verified),
             Outcome::MissingKey { trusted } => trusted,
         };
-        self.trusted[trusted].learn_key(token).await?;
+        trusted.learn_key(token).await?;
         match self.known_or_look(token)? {
             Outcome::Verified(verified) => Ok(verified),
             Outcome::MissingKey { .. } => Err(AuthError::invalid("unknown_key")),
@@ -129,7 +130,10 @@ impl Inner {
     /// A token that was seen before, if to verify it again would come to the same.
     fn known(&self, place: &Place<'_>) -> Option<Verified> {
         let known = place.get()?;
-        if known.holds(self.clock.now(), &self.trusted[known.trusted].keys) {
+        let now = self.clock.now();
+        let issuer = known.verified.identity.issuer().unwrap_or_default();
+        let holds = |trusted: &Trusted<_>| known.holds(now, &trusted.keys);
+        if self.issuers.are_current(&known.trusted, issuer, holds) {
             return Some(known.verified.clone());
         }
         place.forget(&known);
@@ -141,15 +145,14 @@ impl Inner {
         let header = compact.header()?;
         let header = Header::parse(&header)?;
         let payload = compact.payload()?;
-        let (index, claims) = self.issuer_of(&payload)?;
-        let trusted = &self.trusted[index];
+        let (trusted, claims) = self.issuer_of(&payload)?;
         if token.len() > trusted.policy.common.max_token_size {
             return Err(AuthError::malformed("token_too_long"));
         }
         let now = self.clock.now();
         let proof = match trusted.judge(&compact, &header, &claims, now)? {
             Look::Verified(proof) => proof,
-            Look::MissingKey => return Ok(Outcome::MissingKey { trusted: index }),
+            Look::MissingKey => return Ok(Outcome::MissingKey { trusted }),
         };
         drop(claims);
         let verified = Verified {
@@ -160,7 +163,7 @@ impl Inner {
         if let (Some(place), Some(ends_at)) = (place, ends_at) {
             let known = KnownToken {
                 verified: verified.clone(),
-                trusted: index,
+                trusted: Arc::downgrade(&trusted),
                 verified_at: now,
                 ends_at,
                 key: proof.key,
@@ -173,21 +176,21 @@ impl Inner {
     }
 
     /// The claims, and which of the issuers made them, by their own account.
-    fn issuer_of<'a>(&self, payload: &'a [u8]) -> Result<(usize, Claims<'a>), AuthError> {
-        let depths = self.trusted.iter().map(|one| one.policy.common.max_depth);
-        let deepest = depths.max().unwrap_or(1);
+    fn issuer_of<'a>(
+        &self,
+        payload: &'a [u8],
+    ) -> Result<(Arc<Trusted<AccessToken>>, Claims<'a>), AuthError> {
+        let deepest = self.issuers.max_depth();
         let claims = Claims::parse(payload, deepest)?;
-        let issuer = claims.issuer()?;
-        let same = |trusted: &Trusted<_>| *trusted.policy.issuer() == *issuer;
-        match self.trusted.iter().position(same) {
-            // Another issuer may have been allowed to nest deeper.
-            Some(index) if self.trusted[index].policy.common.max_depth < deepest => {
-                let own = self.trusted[index].policy.common.max_depth;
-                Ok((index, Claims::parse(payload, own)?))
-            }
-            Some(index) => Ok((index, claims)),
-            None => Err(AuthError::invalid("wrong_issuer")),
+        let Some(trusted) = self.issuers.find(&claims.issuer()?) else {
+            return Err(AuthError::invalid("wrong_issuer"));
+        };
+        // Another issuer may have been allowed to nest deeper.
+        let own = trusted.policy.common.max_depth;
+        if own < deepest {
+            return Ok((trusted, Claims::parse(payload, own)?));
         }
+        Ok((trusted, claims))
     }
 
     /// What is asked for every request, whether the token was seen before or not.
@@ -207,9 +210,9 @@ impl Inner {
     async fn with_new_keys(
         self: Arc<Self>,
         token: BearerToken,
-        trusted: usize,
+        trusted: Arc<Trusted<AccessToken>>,
     ) -> Result<Identity, AuthError> {
-        self.trusted[trusted].learn_key(token.as_bytes()).await?;
+        trusted.learn_key(token.as_bytes()).await?;
 
         match self.step(&token) {
             Step::Done(result) => result,

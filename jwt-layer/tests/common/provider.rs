@@ -60,7 +60,12 @@ impl Provider {
 
     /// Makes a key, publishes it beside the others, and gives what signs with it.
     pub(crate) fn rotate(&self, kid: &str) -> Signer {
-        let signer = Signer::new(kid);
+        self.rotate_of(ISSUER, kid)
+    }
+
+    /// As [`rotate`](Self::rotate), for another issuer's name.
+    pub(crate) fn rotate_of(&self, issuer: &str, kid: &str) -> Signer {
+        let signer = Signer::of(issuer, kid);
         self.publish(signer.public.clone());
         signer
     }
@@ -185,11 +190,15 @@ pub(crate) struct Signer {
 
 impl Signer {
     pub(crate) fn new(kid: &str) -> Self {
+        Self::of(ISSUER, kid)
+    }
+
+    pub(crate) fn of(issuer: &str, kid: &str) -> Self {
         let key = SigningKey::generate(Algorithm::Es256)
             .unwrap()
             .with_kid(kid);
         let public = key.public_jwk().unwrap();
-        let issuer = Issuer::builder(ISSUER, AUDIENCE, key).clock(tokio_clock());
+        let issuer = Issuer::builder(issuer, AUDIENCE, key).clock(tokio_clock());
         let issuer = issuer.build().unwrap();
         Self { issuer, public }
     }
