@@ -4,6 +4,7 @@
 mod algorithm;
 mod binding;
 mod cache;
+mod certificate;
 mod crypto;
 mod discovery;
 mod dpop;
@@ -25,6 +26,9 @@ pub use auth_layer::{
 
 pub use self::algorithm::Algorithm;
 pub use self::binding::{CertificateThumbprint, Confirmation, JwkThumbprint};
+pub use self::certificate::{
+    CertificateHeader, ClientCertificate, ClientCertificateLayer, ClientCertificateService,
+};
 pub use self::discovery::{Discovery, ProviderMetadata};
 pub use self::dpop::{Dpop, DpopBuilder};
 #[cfg(feature = "reqwest")]

@@ -28,7 +28,10 @@ use crate::cache::{DEFAULT_CAPACITY, TokenCache};
 use crate::dpop::PROOF;
 use crate::token::Compact;
 use crate::verifier::Trusted;
-use crate::{Dpop, Keys, SharedRevocations, TenantIssuers, VerificationPolicy};
+use crate::{
+    CertificateThumbprint, ClientCertificate, Dpop, Keys, SharedRevocations, TenantIssuers,
+    VerificationPolicy,
+};
 
 /// Bearer tokens that are JWTs.
 ///
@@ -59,6 +62,7 @@ struct Inner {
     max_token_size: usize,
     cache: Option<TokenCache>,
     dpop: Option<Dpop>,
+    certificates: bool,
 }
 
 /// What errors about tokens with a DPoP proof name as their scheme.
@@ -96,6 +100,7 @@ impl Jwt {
                 // Without randomness nothing is kept.
                 cache: TokenCache::new(DEFAULT_CAPACITY).ok(),
                 dpop: None,
+                certificates: false,
             }),
         }
     }
@@ -258,6 +263,14 @@ impl Jwt {
         self
     }
 
+    /// Takes tokens that are bound to the client's certificate (RFC 8705, `cnf["x5t#S256"]`), from
+    /// clients whose [`ClientCertificate`] it is. Without this option they are refused.
+    #[must_use]
+    pub fn certificate_bound_tokens(mut self) -> Self {
+        self.change().certificates = true;
+        self
+    }
+
     /// A layer with this scheme alone.
     pub fn into_layer(self) -> AuthLayer<Self> {
         AuthLayer::new(self)
@@ -274,6 +287,15 @@ const BEARER: &str = "Bearer";
 const DPOP: &str = "DPoP";
 
 impl Inner {
+    /// The client's certificate, where it matters.
+    fn certificate(&self, parts: &Parts) -> Option<CertificateThumbprint> {
+        if !self.certificates {
+            return None;
+        }
+        let certificate = parts.extensions.get::<ClientCertificate>()?;
+        Some(*certificate.thumbprint())
+    }
+
     /// A token that comes with a proof.
     fn extract_proved(&self, parts: &Parts) -> Result<Option<BearerToken>, AuthError> {
         let Some(dpop) = &self.dpop else {
@@ -291,7 +313,7 @@ impl Inner {
         let token = BearerToken::from_header(value.clone(), DPOP);
         Ok(Some(token.with(Presented {
             proof: Some(presented),
-            certificate: None,
+            certificate: self.certificate(parts),
         })))
     }
 }
@@ -313,11 +335,16 @@ impl Scheme for Jwt {
             return Ok(None);
         }
         Compact::split(token, self.inner.max_token_size)?;
-        Ok(parts
-            .headers
-            .get(AUTHORIZATION)
-            .cloned()
-            .map(|value| BearerToken::from_header(value, BEARER)))
+        Ok(parts.headers.get(AUTHORIZATION).cloned().map(|value| {
+            let token = BearerToken::from_header(value, BEARER);
+            match self.inner.certificate(parts) {
+                None => token,
+                certificate => token.with(Presented {
+                    proof: None,
+                    certificate,
+                }),
+            }
+        }))
     }
 
     fn verify(&self, credential: BearerToken) -> VerifyFuture {
