@@ -50,7 +50,7 @@ impl Rules for IntrospectionResponse {
     }
 
     fn check(&self, token: &Signed<'_>) -> Result<(), AuthError> {
-        let answer = token.claims.raw(ANSWER);
+        let answer = token.claims.json(ANSWER);
         if !answer.is_some_and(|json| json.starts_with('{')) {
             return Err(AuthError::invalid("not_an_introspection_response"));
         }
@@ -84,7 +84,7 @@ impl VerifiedToken<IntrospectionResponse> {
     pub fn introspection<T: DeserializeOwned>(&self) -> Result<T, AuthError> {
         let unreadable = || AuthError::invalid("unreadable_introspection");
         let claims = self.parsed()?;
-        let json = claims.raw(ANSWER).ok_or_else(unreadable)?;
+        let json = claims.json(ANSWER).ok_or_else(unreadable)?;
         serde_json::from_str(json).map_err(|_| unreadable())
     }
 }

@@ -42,11 +42,6 @@ impl<'a> Claims<'a> {
         names.iter().any(|name| self.has(name))
     }
 
-    /// The JSON of a claim, if it is there.
-    pub(crate) fn raw(&self, name: &str) -> Option<&'a str> {
-        self.members.get(name)
-    }
-
     /// The JSON of a member of a claim that is an object, if both are there.
     pub(crate) fn member_of(&self, name: &str, member: &str) -> Result<Option<&'a str>, AuthError> {
         let Some(json) = self.members.get(name) else {

@@ -112,8 +112,8 @@ impl TokenVerifier<AccessToken> {
     /// # Errors
     ///
     /// Refuses a token that does not fulfil the policy, and one that is bound to a key: who sent it has
-    /// to prove more than that he has it, which [`Jwt`](crate::Jwt) asks for. Fails with `Unavailable` if its key could not
-    /// be asked for.
+    /// to prove more than that he has it, which [`Jwt`](crate::Jwt) asks for. Fails with `Unavailable`
+    /// if its key could not be asked for.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken<AccessToken>, AuthError> {
         let verified = self.verified(token).await?;
         verified.check_unbound()?;
