@@ -55,7 +55,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// kind does not know is no option of its builder. Where a `typ` may be missing, kinds are told apart
 /// by the claims that only others have.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0308
 /// use jwt_layer::{Jwt, VerificationPolicy, VerifyingKey};
 ///
 /// fn accept(key: VerifyingKey) -> Result<Jwt, auth_layer::ConfigError> {
