@@ -12,7 +12,11 @@ use std::task::{Context, Waker};
 
 use auth_layer::{AuthError, AuthErrorKind, Identity};
 use common::*;
-use jwt_layer::{KeyLookup, KeySource, Keys, TokenVerifier, VerifyingKey, WantedKey};
+use jwt_layer::kind::{DpopProof, IdToken};
+use jwt_layer::{
+    ExpectedIdToken, KeyLookup, KeySource, Keys, TokenVerifier, VerificationPolicy, VerifiedToken,
+    VerifyingKey, WantedKey,
+};
 use serde_json::{Value, json};
 
 fn verifier(keys: impl Into<Keys>) -> TokenVerifier {
@@ -122,4 +126,19 @@ async fn an_unknown_key_is_asked_for_once_and_a_source_that_is_down_is_unavailab
         assert_eq!(verified.map_err(|error| error.kind()), outcome, "{kid}");
         assert_eq!(source.asked.load(Ordering::Relaxed), 1);
     }
+}
+
+#[test]
+fn traits() {
+    fn shared<T: Send + Sync + Clone + std::fmt::Debug + 'static>() {}
+    fn kept<T: Send + Sync + Unpin + std::fmt::Debug + 'static>() {}
+    fn sent<T: Send>(_: &T) {}
+    shared::<TokenVerifier>();
+    shared::<TokenVerifier<IdToken>>();
+    shared::<VerificationPolicy<DpopProof>>();
+    shared::<ExpectedIdToken>();
+    kept::<VerifiedToken>();
+    kept::<VerifiedToken<IdToken>>();
+    let verifier = verifier(key());
+    sent(&verifier.verify("x"));
 }
