@@ -14,6 +14,7 @@ mod routes;
 mod schemes;
 mod state;
 mod stores;
+mod tokens;
 mod try_it;
 mod user_table;
 mod users;

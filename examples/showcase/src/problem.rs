@@ -40,8 +40,10 @@ pub(crate) async fn uniform(req: Request, next: Next) -> Response {
     let status = res.status();
     let is_error = status.is_client_error() || status.is_server_error();
     let has_form = res.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-        // Or it is a page for people.
-        kind == PROBLEM_JSON || kind.as_bytes().starts_with(b"text/html")
+        // Or it is a page for people, or the form of RFC 6749.
+        kind == PROBLEM_JSON
+            || kind == "application/json"
+            || kind.as_bytes().starts_with(b"text/html")
     });
     if !is_error || has_form {
         return res;

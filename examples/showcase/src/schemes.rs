@@ -53,8 +53,8 @@ pub(crate) type Credentials = AuthLayer<(Jwt, ApiKeys, Basic<PasswordLogin>)>;
 /// Bearer tokens, API keys and Basic, in one layer. Whatever else is in `Authorization` is 401.
 pub(crate) fn credentials(state: &AppState) -> Result<Credentials, Box<dyn Error>> {
     let mut jwt = Jwt::new(
-        state.issuer.policy().build()?,
-        state.issuer.verifying_keys(),
+        state.tokens.issuer.policy().build()?,
+        state.tokens.issuer.verifying_keys(),
     )
     .revocations(state.stores.revocations.clone())
     .realm(REALM)

@@ -2,14 +2,12 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use apikey_layer::KeyRegistry;
 use auth_layer::{
     AuthError, AuthErrorKind, ClientAddress, CredentialEpoch, Event, EventKind, Events, Identity,
     MetricsSink, PasswordCredentials,
 };
-use jwt_layer::{Issuer, Revocations as _, SigningKey, SubjectRevocation};
 use login::attempts::{AttemptLimitLayer, AttemptLimits};
 use login::password::{NewPasswordError, PasswordLogin};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -19,6 +17,7 @@ use tower::util::{Either, option_layer};
 use crate::config::{Settings, TrustedIssuer, TrustedKeys, WrongVariable};
 use crate::schemes;
 use crate::stores::Stores;
+use crate::tokens::Tokens;
 use crate::users::Users;
 
 /// The application's state. Everything in it is shared and cheap to clone.
@@ -29,7 +28,7 @@ pub(crate) struct AppState {
     pub(crate) added_users: Arc<[&'static str]>,
     pub(crate) login: PasswordLogin,
     pub(crate) login_limits: Option<AttemptLimits>,
-    pub(crate) issuer: Issuer,
+    pub(crate) tokens: Tokens,
     pub(crate) trusted_issuer: Option<TrustedIssuer>,
     pub(crate) stores: Stores,
     pub(crate) api_keys: KeyRegistry,
@@ -68,12 +67,7 @@ impl AppState {
                 error => WrongVariable::new("DEMO_PASSWORD", error),
             })?;
 
-        let key = SigningKey::generate(settings.jwt_algorithm)
-            .map_err(|error| WrongVariable::new("JWT_ALGORITHM", error))?;
-        let issuer = Issuer::builder(&settings.jwt_issuer, &settings.jwt_audience, key)
-            .lifetime(settings.access_ttl)
-            .build()
-            .map_err(|error| WrongVariable::new("ACCESS_TTL", error))?;
+        let tokens = Tokens::open(settings, &stores, &users, &events).await?;
 
         let api_keys = KeyRegistry::new(schemes::key_format()?, stores.api_keys.clone())
             .events(events.clone());
@@ -83,7 +77,7 @@ impl AppState {
             users,
             login,
             login_limits,
-            issuer,
+            tokens,
             sessions,
             api_keys,
             stores,
@@ -146,7 +140,7 @@ impl AppState {
     }
 
     /// Gives a user, whom the current password has `proved`, another one, and ends everything that
-    /// the current one opened: access tokens, and sessions but `keep`. The new epoch, or `None` if
+    /// the current one opened: refresh families, access tokens, and sessions but `keep`. The new epoch, or `None` if
     /// somebody else has changed the password meanwhile.
     pub(crate) async fn change_password(
         &self,
@@ -191,11 +185,9 @@ impl AppState {
         Ok(Some(epoch))
     }
 
-    async fn end_tokens(&self, user: &Identity) -> Result<(), AuthError> {
-        let now = SystemTime::now();
-        let tokens = SubjectRevocation::new(user.subject(), now, self.issuer.lifetime())
-            .issuer(self.issuer.name());
-        self.stores.revocations.revoke_subject(&tokens).await
+    /// Ends the refresh families and the access tokens of a user.
+    pub(crate) async fn end_tokens(&self, user: &Identity) -> Result<(), AuthError> {
+        self.tokens.refresh.revoke_user(user, None).await.map(drop)
     }
 
     async fn end_sessions(

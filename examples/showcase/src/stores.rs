@@ -8,6 +8,8 @@ use auth_layer::{
     AuthError, ExposeSecret as _, Identity, IssuedToken, MemoryRateCounters, MemoryRevocations,
     Revocations as _, SharedRateCounters, SharedRevocations,
 };
+use jwt_layer::refresh::{MemoryRefreshStore, SharedRefreshStore};
+use jwt_layer::{MemorySigningKeys, SharedSigningKeyStore};
 use login::password::UserStore as _;
 use redis_store::RedisStore;
 use session_layer::{MemorySessionBackend, SharedSessionBackend};
@@ -24,6 +26,10 @@ pub(crate) struct Stores {
     pub(crate) revocations: SharedRevocations,
     pub(crate) users: UserTable,
     pub(crate) api_keys: SharedApiKeyStore,
+    pub(crate) refresh: SharedRefreshStore,
+    pub(crate) signing_keys: SharedSigningKeyStore,
+    /// Whether signing keys outlive this process.
+    pub(crate) keep_keys: bool,
     /// Attempts to log in.
     pub(crate) attempts: SharedRateCounters,
     /// Whether sessions end with the epoch of the password that began them. Not where processes share
@@ -40,16 +46,19 @@ impl Stores {
             stores.sessions = SharedSessionBackend::new(redis.sessions());
             stores.revocations = SharedRevocations::new(redis.revocations());
             stores.attempts = SharedRateCounters::new(redis.rate_counters());
+            stores.signing_keys = SharedSigningKeyStore::new(redis.signing_keys());
         }
         if let Some(url) = &settings.database_url {
             let database = database(url.expose_secret()).await?;
             stores.users = UserTable::in_database(&database, REALM);
             stores.api_keys = SharedApiKeyStore::new(database.api_keys());
+            stores.signing_keys = SharedSigningKeyStore::new(database.signing_keys());
             // What was taken back must not be good again after a restart that has kept the keys.
             if settings.redis_url.is_none() {
                 stores.revocations = SharedRevocations::new(database.revocations());
             }
         }
+        stores.keep_keys = settings.redis_url.is_some() || settings.database_url.is_some();
         stores.has_epochs = settings.redis_url.is_none() || settings.database_url.is_some();
         Ok(stores)
     }
@@ -60,6 +69,9 @@ impl Stores {
             revocations: SharedRevocations::new(MemoryRevocations::new()),
             users: UserTable::in_memory(REALM),
             api_keys: SharedApiKeyStore::new(MemoryApiKeys::new()),
+            refresh: SharedRefreshStore::new(MemoryRefreshStore::new()),
+            signing_keys: SharedSigningKeyStore::new(MemorySigningKeys::new()),
+            keep_keys: false,
             attempts: SharedRateCounters::new(MemoryRateCounters::new()),
             has_epochs: true,
         }

@@ -134,6 +134,19 @@ impl Users {
         Ok(current.is_some() && current.as_ref() == identity.extra())
     }
 
+    /// Whom a refresh token stands for, as of now; `None` if there is no such user any more. `login` is
+    /// who it was when the family began.
+    pub(crate) async fn current(&self, login: &Identity) -> Result<Option<Identity>, AuthError> {
+        let user = DEMO_USERS
+            .iter()
+            .find(|user| user.subject == login.subject());
+        let (Some(user), Some(epoch)) = (user, self.epoch(login).await?) else {
+            return Ok(None);
+        };
+        let current = login.to_builder().scopes(user.scopes()).roles(user.role);
+        Ok(Some(current.extra(epoch).build()))
+    }
+
     /// Digest cannot work with a slow hash; see the caveats of `auth_layer::digest`.
     fn digest(&self, user: &DemoUser, password: &str) -> DigestRecord {
         let algorithms = [Algorithm::Sha256, Algorithm::Md5];

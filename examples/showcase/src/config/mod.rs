@@ -40,7 +40,9 @@ pub(crate) struct Config {
     jwt_issuer: Option<String>,
     jwt_audience: String,
     jwt_algorithm: Algorithm,
+    signing_key_secret: Option<SecretString>,
     access_ttl: Duration,
+    refresh_ttl: Duration,
     session_limits: SessionLimits,
     login_limit: Option<AttemptRules>,
     trusted_proxies: TrustedProxies,
@@ -57,7 +59,9 @@ pub(crate) struct Settings {
     pub(crate) jwt_issuer: String,
     pub(crate) jwt_audience: String,
     pub(crate) jwt_algorithm: Algorithm,
+    pub(crate) signing_key_secret: Option<SecretString>,
     pub(crate) access_ttl: Duration,
+    pub(crate) refresh_ttl: Duration,
     pub(crate) session_limits: SessionLimits,
     pub(crate) login_limit: Option<AttemptRules>,
     pub(crate) trusted_proxies: TrustedProxies,
@@ -144,7 +148,9 @@ impl Config {
             jwt_issuer,
             jwt_audience: self.jwt_audience,
             jwt_algorithm: self.jwt_algorithm,
+            signing_key_secret: self.signing_key_secret,
             access_ttl: self.access_ttl,
+            refresh_ttl: self.refresh_ttl,
             session_limits: self.session_limits,
             login_limit: self.login_limit,
             trusted_proxies: self.trusted_proxies,
@@ -172,9 +178,6 @@ impl Config {
                 return Err(WrongVariable::new(name, "is not available in this build"));
             }
         }
-        // No refresh tokens are issued yet, so none lives longer than this says.
-        duration("REFRESH_TTL", 30 * 24 * 60 * 60)?;
-
         let session_idle = duration("SESSION_IDLE", 30 * 60)?;
         let session_absolute = duration("SESSION_ABSOLUTE", 12 * 60 * 60)?;
         if session_idle > session_absolute {
@@ -197,7 +200,9 @@ impl Config {
                 Some(name) => algorithm("JWT_ALGORITHM", &name)?,
                 None => Algorithm::Es256,
             },
+            signing_key_secret: text("SIGNING_KEY_SECRET")?.map(SecretString::from),
             access_ttl: duration("ACCESS_TTL", 10 * 60)?,
+            refresh_ttl: duration("REFRESH_TTL", 30 * 24 * 60 * 60)?,
             session_limits: SessionLimits::new(session_idle, session_absolute),
             login_limit: login_limit(text("LOGIN_LIMIT")?.as_deref())?,
             trusted_proxies: match text("TRUSTED_PROXIES")? {

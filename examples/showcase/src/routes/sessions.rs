@@ -1,9 +1,9 @@
-//! My sessions: list, end one, end the others, log out.
+//! My sessions: list, end one, end the others and all tokens, log out.
 //!
 //! Forms can only `POST`, so what the page offers has a route of its own beside each `DELETE`.
 
-use auth_layer::{AuthError, RequireAuth, Requirement, unix_seconds};
-use axum::extract::Path;
+use auth_layer::{AuthError, Identity, RequireAuth, Requirement, unix_seconds};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{delete, get, post};
@@ -58,9 +58,23 @@ async fn end(session: SessionHandle, Path(id): Path<String>) -> Result<Response,
     Ok(problem.into_response())
 }
 
-async fn end_others(session: SessionHandle) -> Result<StatusCode, AuthError> {
-    session.revoke_others().await?;
+async fn end_others(
+    State(state): State<AppState>,
+    identity: Identity,
+    session: SessionHandle,
+) -> Result<StatusCode, AuthError> {
+    end_all_others(&state, &identity, &session).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whoever ends all others may have lost a device: programs on it have tokens and no session.
+async fn end_all_others(
+    state: &AppState,
+    identity: &Identity,
+    session: &SessionHandle,
+) -> Result<(), AuthError> {
+    session.revoke_others().await?;
+    state.end_tokens(identity).await
 }
 
 #[derive(Deserialize)]
@@ -82,8 +96,12 @@ async fn end_by_form(
     }))
 }
 
-async fn end_others_by_form(session: SessionHandle) -> Result<Redirect, AuthError> {
-    session.revoke_others().await?;
+async fn end_others_by_form(
+    State(state): State<AppState>,
+    identity: Identity,
+    session: SessionHandle,
+) -> Result<Redirect, AuthError> {
+    end_all_others(&state, &identity, &session).await?;
     Ok(Redirect::to("/?notice=others-ended"))
 }
 

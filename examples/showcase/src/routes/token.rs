@@ -1,15 +1,15 @@
-//! Access tokens for programs.
+//! Access tokens for programs, and the refresh tokens that get the next ones.
 
 use auth_layer::{AuthError, ClientAddress, ScopeSet};
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::extract::rejection::{FormRejection, JsonRejection};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
-use jwt_layer::AccessTokenRequest;
+use axum::{Extension, Form, Json, Router};
+use jwt_layer::refresh::{RefreshBody, RevokeBody};
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -17,6 +17,8 @@ use crate::state::AppState;
 pub(crate) fn routes(state: &AppState) -> Router<AppState> {
     Router::new()
         .route("/token", post(token).layer(state.login_limit_layer()))
+        .route("/token/refresh", post(refresh))
+        .route("/token/revoke", post(revoke))
         .route("/.well-known/jwks.json", get(jwks))
 }
 
@@ -28,8 +30,8 @@ struct TokenRequest {
     scope: Option<String>,
 }
 
-/// `{"access_token","token_type":"Bearer","expires_in","scope"}`; `scope` is what was asked for and
-/// the user has.
+/// `{"access_token","token_type":"Bearer","expires_in","refresh_token","scope"}`; `scope` is what was
+/// asked for and the user has.
 async fn token(
     State(state): State<AppState>,
     address: Option<Extension<ClientAddress>>,
@@ -51,28 +53,62 @@ async fn token(
         .check_password(&body.username, &body.password, address)
         .await?;
 
-    let scopes = match asked {
-        Some(asked) => asked.intersection(identity.scopes()),
-        None => identity.scopes().clone(),
+    let pair = state.tokens.begin(&identity, asked).await?;
+    // Only now: a change of the password ends what was begun before it.
+    if let Err(error) = state.check_current(&identity).await {
+        let tokens = &state.tokens.refresh;
+        tokens.revoke_family(&identity, &pair.family()).await?;
+        return Err(error);
+    }
+    Ok(pair.respond::<Body>())
+}
+
+/// `{"refresh_token"}`: the same shape, or an error as RFC 6749 section 5.2 has them.
+async fn refresh(
+    State(state): State<AppState>,
+    address: Option<Extension<ClientAddress>>,
+    body: Result<Json<RefreshBody>, JsonRejection>,
+) -> Response {
+    let body = match body {
+        Ok(Json(body)) => body,
+        Err(rejection) => return malformed(rejection.status()),
     };
-    let request = AccessTokenRequest::for_identity(&identity).scopes(scopes);
-    let token = state.issuer.issue(&request)?;
-    // Only now: a change of the password ends the tokens that were issued before it.
-    state.check_current(&identity).await?;
-    let body = json!({
-        "access_token": token.expose(),
-        "token_type": "Bearer",
-        "expires_in": token.expires_in().as_secs(),
-        "scope": token.scopes(),
-    });
-    Ok(([(CACHE_CONTROL, "no-store")], Json(body)).into_response())
+    let mut request = body.request();
+    if let Some(address) = address.and_then(|Extension(address)| address.ip()) {
+        request = request.address(address);
+    }
+    match state.tokens.refresh.refresh(&request).await {
+        Ok(pair) => pair.respond::<Body>(),
+        Err(error) => error.respond::<Body>(),
+    }
+}
+
+/// RFC 7009: the form `token`. 200, whether or not there was anything to take back.
+async fn revoke(
+    State(state): State<AppState>,
+    body: Result<Form<RevokeBody>, FormRejection>,
+) -> Result<Response, AuthError> {
+    match body {
+        Ok(Form(body)) => state.tokens.refresh.revoke(body.token()).await?,
+        Err(rejection) => return Ok(malformed(rejection.status())),
+    }
+    Ok(StatusCode::OK.into_response())
+}
+
+/// What a client of RFC 6749 understands: 400, unless it is the size or the form of the body.
+fn malformed(status: StatusCode) -> Response {
+    let problem = Problem {
+        status: match status {
+            StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
+            status => status,
+        },
+        code: "invalid_request",
+        title: "The request is malformed",
+    };
+    problem.into_response()
 }
 
 /// The public keys, as RFC 7517 section 5 wants them.
-async fn jwks(State(state): State<AppState>) -> Response {
-    let headers = [
-        (CONTENT_TYPE, "application/jwk-set+json"),
-        (CACHE_CONTROL, "public, max-age=300"),
-    ];
-    (headers, state.issuer.jwks().to_string()).into_response()
+async fn jwks(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    state.tokens.issuer.jwks_response(&headers).into_response()
 }
