@@ -9,6 +9,8 @@ mod crypto;
 mod discovery;
 mod dpop;
 mod fetch;
+#[cfg(feature = "remote")]
+mod introspection;
 mod issue;
 mod key;
 mod policy;
@@ -38,6 +40,8 @@ pub use self::fetch::ServiceClient;
 pub use self::fetch::{
     Addresses, HttpClient, HttpError, HttpErrorKind, HttpLimits, SecureUrl, SharedHttpClient,
 };
+#[cfg(feature = "remote")]
+pub use self::introspection::{ClientAuthentication, Introspection, IntrospectionBuilder};
 pub use self::issue::{
     AccessToken, AccessTokenRequest, Issuer, IssuerBuilder, IssuerMetadata, IssuerMetadataBuilder,
     SigningKey, SigningKeys,

@@ -9,7 +9,7 @@ use crate::{Dpop, dpop};
 
 /// Makes challenges; the two that are always the same are made once.
 #[derive(Clone)]
-pub(super) struct Challenger {
+pub(crate) struct Challenger {
     realm: Box<str>,
     resource_metadata: Option<Box<str>>,
     plain: Challenges,
@@ -17,7 +17,7 @@ pub(super) struct Challenger {
 }
 
 impl Challenger {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             realm: Box::from("api"),
             resource_metadata: None,
@@ -27,7 +27,7 @@ impl Challenger {
         .prepare()
     }
 
-    pub(super) fn realm(mut self, realm: Box<str>) -> Self {
+    pub(crate) fn realm(mut self, realm: Box<str>) -> Self {
         self.realm = realm;
         self.prepare()
     }
@@ -70,7 +70,7 @@ impl Challenger {
     }
 
     /// `error=` only if a token was sent and refused, or was not enough.
-    pub(super) fn challenge(&self, error: Option<&AuthError>) -> Challenges {
+    pub(crate) fn challenge(&self, error: Option<&AuthError>) -> Challenges {
         let Some(error) = error else {
             return self.plain.clone();
         };

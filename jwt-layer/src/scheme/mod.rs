@@ -17,7 +17,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use self::challenge::Challenger;
+pub(crate) use self::challenge::Challenger;
 use self::issuers::Issuers;
 use self::possession::Presented;
 pub use self::token::BearerToken;

@@ -1,0 +1,348 @@
+//! Asking the issuer about tokens (RFC 7662), against servers that misbehave.
+#![cfg(all(feature = "remote", feature = "reqwest"))]
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod common;
+#[path = "common/server.rs"]
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use auth_layer::{Identity, RequireAuth, Requirement, SharedClock};
+use axum::Router;
+use axum::body::Body;
+use axum::routing::get;
+use common::{AUDIENCE, ISSUER, NOW, at, claims, token};
+use http::{Request, StatusCode, header};
+use jwt_layer::{
+    ClientAuthentication, HttpLimits, Introspection, IntrospectionBuilder, MemoryRevocations,
+    ReqwestClient, Revocations, SecureUrl, SubjectRevocation,
+};
+use serde_json::{Value, json};
+use server::{Answer, Server};
+use tower::ServiceExt;
+
+struct Time(Arc<AtomicU64>);
+
+impl Time {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(NOW)))
+    }
+
+    fn clock(&self) -> SharedClock {
+        let now = Arc::clone(&self.0);
+        SharedClock::new(move || at(now.load(Ordering::Relaxed)))
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
+
+fn builder(server: &Server, time: &Time) -> IntrospectionBuilder {
+    let endpoint: SecureUrl = format!("{}/introspect", server.url).parse().unwrap();
+    Introspection::builder(ISSUER, AUDIENCE, endpoint)
+        .client_authentication(ClientAuthentication::basic("a:pi", "s%cret"))
+        .http_client(ReqwestClient::new().unwrap())
+        .clock(time.clock())
+}
+
+fn app(builder: IntrospectionBuilder) -> Router {
+    let writers = RequireAuth::new(Requirement::scope("write"));
+    let who = get(async |identity: Option<Identity>| {
+        identity.map_or_else(String::new, |identity| identity.subject().to_owned())
+    });
+    Router::new()
+        .route("/", who.clone())
+        .route("/write", who.layer(writers))
+        .layer(builder.build().unwrap().into_layer())
+}
+
+async fn send_to(app: &Router, uri: &str, token: &str) -> StatusCode {
+    let req = Request::builder()
+        .uri(uri)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"));
+    let req = req.body(Body::empty()).unwrap();
+    app.clone().oneshot(req).await.unwrap().status()
+}
+
+async fn send(app: &Router, token: &str) -> StatusCode {
+    send_to(app, "/", token).await
+}
+
+/// A good answer with some members replaced; `null` takes one away.
+#[allow(clippy::needless_pass_by_value, reason = "`json!` is written in place")]
+fn answer(changes: Value) -> Answer {
+    let mut answer = json!({
+        "active": true, "iss": ISSUER, "aud": [AUDIENCE], "sub": "alice", "client_id": "app",
+        "scope": "read", "exp": NOW + 600, "iat": NOW, "token_type": "Bearer",
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            answer.as_object_mut().unwrap().remove(name);
+        } else {
+            answer[name] = value.clone();
+        }
+    }
+    Answer::Json(answer.to_string())
+}
+
+#[tokio::test]
+async fn oau_28_only_an_active_token_for_this_service_is_good() {
+    let server = Server::start(answer(json!({}))).await;
+    for (changes, status) in [
+        (json!({}), StatusCode::OK),
+        (
+            json!({ "iss": null, "exp": null, "token_type": null, "iat": null }),
+            StatusCode::OK,
+        ),
+        (json!({ "aud": AUDIENCE }), StatusCode::OK),
+        (json!({ "active": false }), StatusCode::UNAUTHORIZED),
+        (json!({ "active": null }), StatusCode::UNAUTHORIZED),
+        (
+            json!({ "iss": "https://evil.example" }),
+            StatusCode::UNAUTHORIZED,
+        ),
+        (
+            json!({ "aud": "https://other.example" }),
+            StatusCode::UNAUTHORIZED,
+        ),
+        (json!({ "aud": [] }), StatusCode::UNAUTHORIZED),
+        (json!({ "aud": null }), StatusCode::UNAUTHORIZED),
+        (json!({ "exp": NOW }), StatusCode::UNAUTHORIZED),
+        (json!({ "exp": NOW - 1 }), StatusCode::UNAUTHORIZED),
+        (json!({ "nbf": NOW + 600 }), StatusCode::UNAUTHORIZED),
+        (json!({ "sub": null }), StatusCode::UNAUTHORIZED),
+        (json!({ "sub": "" }), StatusCode::UNAUTHORIZED),
+        (json!({ "sub": "app" }), StatusCode::UNAUTHORIZED),
+        (
+            json!({ "token_type": "refresh_token" }),
+            StatusCode::UNAUTHORIZED,
+        ),
+        (json!({ "token_type": "DPoP" }), StatusCode::UNAUTHORIZED),
+        (json!({ "typ": "Refresh" }), StatusCode::UNAUTHORIZED),
+        (json!({ "cnf": { "jkt": "x" } }), StatusCode::UNAUTHORIZED),
+        // No answer is no answer.
+        (json!({ "active": "true" }), StatusCode::SERVICE_UNAVAILABLE),
+        (json!({ "active": 1 }), StatusCode::SERVICE_UNAVAILABLE),
+        (json!({ "exp": "soon" }), StatusCode::SERVICE_UNAVAILABLE),
+        (json!({ "sub": 7 }), StatusCode::SERVICE_UNAVAILABLE),
+        (json!({ "scope": 7 }), StatusCode::SERVICE_UNAVAILABLE),
+    ] {
+        server.always(answer(changes.clone()));
+        let app = app(builder(&server, &Time::new()));
+        // The second time it is remembered.
+        for _ in 0..2 {
+            assert_eq!(send(&app, "opaque").await, status, "{changes}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn oau_28_an_issuer_that_fails_never_makes_a_token_good_or_bad() {
+    let server = Server::start(answer(json!({}))).await;
+    let good = r#"{"active":true,"aud":"https://api.example.com","sub":"alice"}"#;
+    let typed = |kind: &str| vec![("content-type", kind.to_owned())];
+    for failure in [
+        Answer::Plain(500, typed("application/json"), good.to_owned()),
+        Answer::Plain(401, typed("application/json"), good.to_owned()),
+        Answer::Plain(403, typed("application/json"), good.to_owned()),
+        Answer::Plain(204, vec![], String::new()),
+        Answer::Plain(
+            302,
+            vec![("location", "/other".to_owned())],
+            good.to_owned(),
+        ),
+        Answer::Plain(200, typed("text/html"), good.to_owned()),
+        Answer::Json(String::new()),
+        Answer::Json("true".to_owned()),
+        Answer::Json("[]".to_owned()),
+        Answer::Json(format!("{good} {good}")),
+        Answer::Json(good.replace("\"sub\"", "\"active\":false,\"sub\"")),
+        Answer::Json(good.replace("alice", "\u{fffd}").replace("true", "tru")),
+        Answer::Endless(4 * 1024 * 1024),
+        Answer::Break,
+        Answer::Hang,
+    ] {
+        server.always(failure.clone());
+        let time = Time::new();
+        let limits = HttpLimits::new()
+            .with_timeout(Duration::from_millis(300))
+            .unwrap();
+        let app = app(builder(&server, &time).limits(limits));
+        let status = send(&app, "opaque").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{failure:?}");
+        // It is good again as soon as the issuer is.
+        server.always(answer(json!({})));
+        time.pass(1);
+        assert_eq!(send(&app, "opaque").await, StatusCode::OK, "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn oau_28_answers_are_remembered_for_their_token_alone_and_not_beyond_exp() {
+    let server = Server::start(answer(json!({ "exp": NOW + 90 }))).await;
+    let time = Time::new();
+    let app = app(builder(&server, &time));
+    for (passed, hits) in [(0, 1), (59, 1), (1, 2), (29, 2)] {
+        time.pass(passed);
+        assert_eq!(send(&app, "one").await, StatusCode::OK);
+        assert_eq!(server.hits(), hits);
+    }
+    // Beyond `exp`, whatever the issuer may say of it.
+    time.pass(1);
+    assert_eq!(send(&app, "one").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.hits(), 3);
+
+    // Neither a beginning of a token nor one with something behind it is that token.
+    server.always(Answer::Json(r#"{"active":false}"#.to_owned()));
+    for other in ["on", "one1", "One"] {
+        assert_eq!(send(&app, other).await, StatusCode::UNAUTHORIZED, "{other}");
+    }
+    assert_eq!(server.hits(), 6);
+    // A refusal is remembered for a moment.
+    assert_eq!(send(&app, "on").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.hits(), 6);
+    time.pass(5);
+    server.always(answer(json!({})));
+    assert_eq!(send(&app, "on").await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn oau_28_scopes_and_revocations_are_asked_for_on_a_hit() {
+    let server = Server::start(answer(json!({}))).await;
+    let time = Time::new();
+    let revoked = Arc::new(MemoryRevocations::new());
+    let app = app(builder(&server, &time).revocations(revoked.clone()));
+    assert_eq!(send(&app, "one").await, StatusCode::OK);
+    assert_eq!(send_to(&app, "/write", "one").await, StatusCode::FORBIDDEN);
+    assert_eq!(server.hits(), 1);
+    let all = SubjectRevocation::new("alice", at(NOW), Duration::from_secs(600)).issuer(ISSUER);
+    revoked.revoke_subject(&all).await.unwrap();
+    assert_eq!(send(&app, "one").await, StatusCode::UNAUTHORIZED);
+    assert_eq!(server.hits(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_with_one_token_wait_for_one_question() {
+    let Answer::Json(body) = answer(json!({})) else {
+        panic!("it is JSON")
+    };
+    let server = Server::start(Answer::Late(Duration::from_millis(200), body)).await;
+    let app = app(builder(&server, &Time::new()));
+    // The one who asks first goes away; the others are answered all the same.
+    let first = tokio::spawn({
+        let app = app.clone();
+        async move { send(&app, "one").await }
+    });
+    while server.hits() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let rest: Vec<_> = (0..20)
+        .map(|_| {
+            let app = app.clone();
+            tokio::spawn(async move { send(&app, "one").await })
+        })
+        .collect();
+    first.abort();
+    for task in rest {
+        assert_eq!(task.await.unwrap(), StatusCode::OK);
+    }
+    assert_eq!(server.hits(), 2);
+}
+
+#[tokio::test]
+async fn the_question_says_who_asks_and_hides_nothing_in_the_url() {
+    let server = Server::start(answer(json!({}))).await;
+    let app = app(builder(&server, &Time::new()));
+    assert_eq!(send(&app, "one+/=").await, StatusCode::OK);
+    let seen = server.seen().remove(0);
+    assert_eq!(seen.path, "/introspect");
+    // `a%3Api:s%25cret`
+    assert_eq!(seen.headers["authorization"], "Basic YSUzQXBpOnMlMjVjcmV0");
+    assert_eq!(
+        seen.headers["content-type"],
+        "application/x-www-form-urlencoded"
+    );
+    assert_eq!(seen.headers["accept"], "application/json");
+}
+
+#[tokio::test]
+async fn tokens_that_cannot_be_are_not_asked_about() {
+    let server = Server::start(answer(json!({}))).await;
+    let app = app(builder(&server, &Time::new())
+        .opaque_only()
+        .leave_prefix("key_"));
+    for (text, status) in [
+        ("a b", StatusCode::UNAUTHORIZED),
+        ("a\"b", StatusCode::UNAUTHORIZED),
+        ("", StatusCode::UNAUTHORIZED),
+        (&"a".repeat(9000), StatusCode::UNAUTHORIZED),
+        ("key_1", StatusCode::OK),           // anonymous
+        (&token(&claims()), StatusCode::OK), // anonymous
+    ] {
+        assert_eq!(send(&app, text).await, status, "{text}");
+    }
+    assert_eq!(server.hits(), 0);
+}
+
+#[tokio::test]
+async fn local_validation_and_introspection_must_prove_the_same_principal() {
+    let server = Server::start(answer(json!({}))).await;
+    let introspection = builder(&server, &Time::new()).build().unwrap();
+    let checked = Router::new()
+        .route(
+            "/checked",
+            get(async |identity: Identity| identity.scheme().to_owned()),
+        )
+        .layer(introspection.into_layer());
+    let app = Router::new()
+        .route("/", get(async |_: Identity| ()))
+        .merge(checked)
+        .layer(common::jwt().into_layer());
+    let token = token(&claims());
+    assert_eq!(send(&app, &token).await, StatusCode::OK);
+    assert_eq!(server.hits(), 0);
+    assert_eq!(send_to(&app, "/checked", &token).await, StatusCode::OK);
+    assert_eq!(server.hits(), 1);
+    // Another token of hers, which the issuer calls somebody else's.
+    server.always(answer(json!({ "sub": "bob" })));
+    let other = common::token(&common::claims_with(json!({ "jti": "2" })));
+    assert_eq!(
+        send_to(&app, "/checked", &other).await,
+        StatusCode::UNAUTHORIZED
+    );
+    server.always(Answer::Json(r#"{"active":false}"#.to_owned()));
+    let third = common::token(&common::claims_with(json!({ "jti": "3" })));
+    assert_eq!(
+        send_to(&app, "/checked", &third).await,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[test]
+fn what_is_missing_or_cannot_work_is_named() {
+    let endpoint = || {
+        "https://id.example.com/introspect"
+            .parse::<SecureUrl>()
+            .unwrap()
+    };
+    let bare = Introspection::builder(ISSUER, AUDIENCE, endpoint());
+    assert_eq!(bare.build().unwrap_err().option(), "http_client");
+    type Change = fn(IntrospectionBuilder) -> IntrospectionBuilder;
+    let cases: [(&str, Change); 4] = [
+        ("client_authentication", |builder| builder),
+        ("remember_for", |builder| {
+            builder.remember_for(Duration::from_secs(61))
+        }),
+        ("capacity", |builder| builder.capacity(0)),
+        ("max_questions", |builder| builder.max_questions(0)),
+    ];
+    for (option, change) in cases {
+        let builder = Introspection::builder(ISSUER, AUDIENCE, endpoint());
+        let builder = change(builder.http_client(ReqwestClient::new().unwrap()));
+        assert_eq!(builder.build().unwrap_err().option(), option);
+    }
+}
