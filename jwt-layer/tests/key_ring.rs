@@ -1,4 +1,5 @@
 //! Rings of signing keys: their life, several nodes on one store, and what is kept.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

@@ -9,7 +9,7 @@ use auth_layer::{
     Charge, Identity, IssuedToken, RateCounters as _, RateKey, Revocations as _, SecretDigest,
     SubjectRevocation, TakeOutcome, random_bytes,
 };
-use redis_store::{NearCache, RedisSessions, RedisStore};
+use redis_store::{LocalRevocations, NearCache, RedisSessions, RedisStore};
 use session_layer::{
     NewSession, RememberStore as _, SessionBackend as _, SessionCap, SessionData, SessionId,
     SessionLimits, SessionLookup, SessionRecord, UserKey, WhenFull,
@@ -283,7 +283,7 @@ async fn the_permissions_in_the_readme_suffice() {
         .expect("a URL makes a pool");
     let store = RedisStore::new(pool);
     let client = redis::Client::open(url).expect("a URL");
-    let sessions = store.sessions().near_cache(NearCache::new(client));
+    let sessions = store.sessions().near_cache(NearCache::new(client.clone()));
     let sessions = sessions.expect("the options are fine");
 
     let now = SystemTime::now();
@@ -311,7 +311,10 @@ async fn the_permissions_in_the_readme_suffice() {
             .is_empty()
     );
 
-    let revocations = store.revocations();
+    let revocations = store
+        .revocations()
+        .local_copy(LocalRevocations::new(client));
+    let revocations = revocations.expect("the options are fine");
     let subject = SubjectRevocation::new("ann", now, HOUR).issuer("issuer");
     revocations
         .revoke_subject(&subject)
@@ -323,6 +326,21 @@ async fn the_permissions_in_the_readme_suffice() {
         .expect("revoke_token");
     let token = IssuedToken::new("issuer", "ann", Some("id"), now);
     assert!(revocations.is_revoked(&token).await.expect("is_revoked"));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while revocations.check_now(&token) != Some(true) {
+        assert!(Instant::now() < deadline, "the copy does not come on");
+        sleep(Duration::from_millis(2)).await;
+    }
+    #[cfg(feature = "jwt")]
+    {
+        use jwt_layer::SigningKeyStore as _;
+
+        let keys = store.signing_keys();
+        let replaced = keys.replace("ring", None, b"document").await;
+        assert!(replaced.expect("replace"));
+        let loaded = keys.load("ring").await.expect("load");
+        assert_eq!(loaded.as_deref(), Some(&b"document"[..]));
+    }
 
     let charge = Charge::new(
         RateKey::new("test", ["ann"]),

@@ -71,6 +71,13 @@ impl Document {
         self.keys.last().map(|record| &*record.kid)
     }
 
+    /// Whether a key is there that is yet to sign.
+    pub(super) fn is_announced(&self, now: u64) -> bool {
+        self.keys
+            .last()
+            .is_some_and(|last| last.schedule.from > now)
+    }
+
     /// The place of the key that signs at `now`.
     pub(super) fn signing(schedules: &[Schedule], now: u64) -> Option<usize> {
         let begun = |one: &Schedule| one.from <= now && !one.is_retired(now);
@@ -252,3 +259,6 @@ pub(super) fn decode(private: &SecretString) -> Result<SecretSlice<u8>, AuthErro
     let bytes = URL_SAFE_NO_PAD.decode(private.expose_secret());
     bytes.map(SecretSlice::from).map_err(|_| unreadable())
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,10 +130,7 @@ impl Inner {
             document.keys.push(first);
             is_changed = true;
         }
-        let is_announced = document
-            .keys
-            .last()
-            .is_some_and(|last| last.schedule.from > now);
+        let is_announced = document.is_announced(now);
         let rotates = match change {
             Change::Nothing | Change::Revoke(_) => false,
             Change::IfDue => !is_announced && document.is_rotation_due(now, times),
@@ -164,7 +161,7 @@ impl Inner {
         asked: impl Future<Output = Result<T, AuthError>>,
     ) -> Result<T, AuthError> {
         let answer = timeout(self.options.store_timeout, asked).await;
-        answer.unwrap_or_else(|_| Err(AuthError::unavailable("signing_keys_timed_out")))
+        answer.unwrap_or_else(|_| Err(timed_out()))
     }
 
     fn tell(&self, done: &Done, change: &Change) {
@@ -177,6 +174,11 @@ impl Inner {
         };
         self.options.events.record(&event.with_scheme("bearer"));
     }
+}
+
+#[cold]
+fn timed_out() -> AuthError {
+    AuthError::unavailable("signing_keys_timed_out")
 }
 
 /// Looks for a key that is not known. However many ask, there is one look at a time, and none of
@@ -206,7 +208,10 @@ struct Look(Arc<Inner>);
 
 impl Look {
     async fn run(self) {
-        let result = self.0.change(&Change::Nothing).await;
+        // Also if another change has its turn for long: there are requests that wait.
+        let limit = 2 * self.0.options.store_timeout;
+        let result = timeout(limit, self.0.change(&Change::Nothing)).await;
+        let result = result.unwrap_or_else(|_| Err(timed_out()));
         if let Err(error) = &result {
             self.0.options.events.record(&Event::refused(error));
         }

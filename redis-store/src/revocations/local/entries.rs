@@ -21,7 +21,9 @@ const BATCH: usize = 500;
 pub(super) struct Entries {
     lease: Lease,
     capacity: usize,
-    pub(super) prefix: Prefix,
+    /// What their keys begin with.
+    tokens: Box<str>,
+    subjects: Box<str>,
     state: RwLock<State>,
     /// Something has to be asked for.
     pub(super) wake: Notify,
@@ -83,9 +85,18 @@ impl Entries {
         Self {
             lease: Lease::new(epoch),
             capacity,
-            prefix: prefix.clone(),
+            tokens: prefix.of(Kind::Token.name()).into(),
+            subjects: prefix.of(Kind::Subject.name()).into(),
             state: RwLock::default(),
             wake: Notify::new(),
+        }
+    }
+
+    /// What the keys of one kind begin with.
+    pub(super) fn beginning(&self, kind: Kind) -> &str {
+        match kind {
+            Kind::Token => &self.tokens,
+            Kind::Subject => &self.subjects,
         }
     }
 
@@ -200,7 +211,7 @@ impl Entries {
             return None;
         };
         [Kind::Token, Kind::Subject].into_iter().find_map(|kind| {
-            let digest = key.strip_prefix(self.prefix.of(kind.name()).as_bytes())?;
+            let digest = key.strip_prefix(self.beginning(kind).as_bytes())?;
             let digest = digest_from_text(digest)?;
             Some(Id {
                 kind,
@@ -240,11 +251,7 @@ impl Kept for Entries {
     fn track(&self, probe: &str) -> Cmd {
         let mut track = cmd("CLIENT");
         track.arg("TRACKING").arg("ON").arg("BCAST");
-        for prefix in [
-            self.prefix.of(Kind::Token.name()).as_str(),
-            self.prefix.of(Kind::Subject.name()).as_str(),
-            probe,
-        ] {
+        for prefix in [&*self.tokens, &*self.subjects, probe] {
             track.arg("PREFIX").arg(prefix);
         }
         track
@@ -353,7 +360,7 @@ mod tests {
         let before = asked(&entries);
         let changes: [&dyn Fn(); 2] =
             [&|| entries.hear(&push(Value::Array(vec![key(7)]))), &|| {
-                drop(Writing::new(&entries, id(7)))
+                drop(Writing::new(&entries, id(7)));
             }];
         for change in changes {
             change();

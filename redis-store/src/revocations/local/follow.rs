@@ -6,10 +6,10 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisResult, Value, cmd};
 use tokio::time::sleep;
 
-use super::super::Kind;
+use super::super::{Id, Kind};
 use super::entries::{Entries, Next};
 
-/// How long a copy that had too many stays off.
+/// How long a copy stays off that had too many, or that Redis does not let us load.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// How many keys Redis looks at for one answer, so that none takes it long.
@@ -18,15 +18,28 @@ const STRIDE: usize = 1_000;
 /// Returns when the connection serves no longer, or is to be made anew.
 pub(super) async fn follow(entries: &Entries, mut connection: MultiplexedConnection) {
     loop {
-        if load(entries, &mut connection).await.is_err() {
+        if let Err(error) = load(entries, &mut connection).await {
+            // Trying again at once would help only if it was the connection.
+            if !error.is_io_error() && !error.is_unrecoverable_error() {
+                tracing::error!(error = %error, "the revocations cannot be loaded");
+                sleep(PAUSE).await;
+            }
             return;
         }
         loop {
             match entries.next() {
                 Next::Wait => entries.wake.notified().await,
                 Next::Reload => break,
-                next => {
-                    if read(entries, next, &mut connection).await.is_err() {
+                Next::Full => {
+                    tracing::error!(
+                        capacity = entries.capacity(),
+                        "there are more revocations than the local copy may hold: it is off"
+                    );
+                    sleep(PAUSE).await;
+                    return;
+                }
+                Next::Read(asked) => {
+                    if read(entries, &asked, &mut connection).await.is_err() {
                         return;
                     }
                 }
@@ -39,7 +52,7 @@ pub(super) async fn follow(entries: &Entries, mut connection: MultiplexedConnect
 async fn load(entries: &Entries, connection: &mut MultiplexedConnection) -> RedisResult<()> {
     entries.begin_to_load();
     for kind in [Kind::Token, Kind::Subject] {
-        let pattern = format!("{}*", entries.prefix.of(kind.name()));
+        let pattern = format!("{}*", entries.beginning(kind));
         let mut cursor = b"0".to_vec();
         loop {
             let mut scan = cmd("SCAN");
@@ -50,8 +63,8 @@ async fn load(entries: &Entries, connection: &mut MultiplexedConnection) -> Redi
             loop {
                 match entries.next() {
                     Next::Wait => break,
-                    Next::Reload => return Ok(()),
-                    next => read(entries, next, connection).await?,
+                    Next::Reload | Next::Full => return Ok(()),
+                    Next::Read(asked) => read(entries, &asked, connection).await?,
                 }
             }
             if next == b"0" {
@@ -69,24 +82,16 @@ async fn load(entries: &Entries, connection: &mut MultiplexedConnection) -> Redi
 /// Asks for what has changed.
 async fn read(
     entries: &Entries,
-    next: Next,
+    asked: &[(Id, u64)],
     connection: &mut MultiplexedConnection,
 ) -> RedisResult<()> {
-    let Next::Read(asked) = next else {
-        tracing::error!(
-            capacity = entries.capacity(),
-            "there are more revocations than the local copy may hold: it is off"
-        );
-        sleep(PAUSE).await;
-        return Err(unexpected());
-    };
     let keys: Vec<_> = asked
         .iter()
-        .map(|(id, _)| id.key(&entries.prefix.of(id.kind.name())))
+        .map(|(id, _)| id.key(entries.beginning(id.kind)))
         .collect();
     match ask(connection, &Cmd::mget(keys)).await? {
         Value::Array(values) if values.len() == asked.len() => {
-            entries.learn(&asked, &values);
+            entries.learn(asked, &values);
             Ok(())
         }
         _ => Err(unexpected()),
