@@ -6,6 +6,8 @@ mod keys;
 mod link;
 mod nonce_counters;
 mod rate_counters;
+#[cfg(feature = "jwt")]
+mod refresh;
 mod remember;
 mod revocations;
 mod script;
@@ -20,6 +22,8 @@ mod tracking;
 pub use self::link::RedisPool;
 pub use self::nonce_counters::RedisNonceCounters;
 pub use self::rate_counters::RedisRateCounters;
+#[cfg(feature = "jwt")]
+pub use self::refresh::RedisRefreshStore;
 pub use self::remember::RedisRememberStore;
 pub use self::revocations::{LocalRevocations, RedisRevocations};
 pub use self::sessions::{NearCache, RedisSessions};

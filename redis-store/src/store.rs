@@ -59,6 +59,12 @@ impl RedisStore {
         RedisSessions::new(self.link.clone(), &self.prefix)
     }
 
+    /// Families of refresh tokens.
+    #[cfg(feature = "jwt")]
+    pub fn refresh_families(&self) -> crate::RedisRefreshStore {
+        crate::RedisRefreshStore::new(self.link.clone(), &self.prefix)
+    }
+
     /// Logins that are remembered.
     pub fn remembered(&self) -> RedisRememberStore {
         RedisRememberStore::new(self.link.clone(), &self.prefix)

@@ -43,6 +43,8 @@ async fn smaller_contracts(pool: RedisPool) {
         store.expect("the options are fine")
     };
     contract::remember_store(async || store.remembered()).await;
+    #[cfg(feature = "jwt")]
+    contract::refresh_store(async || store.refresh_families()).await;
     contract::revocations(async || store.revocations()).await;
     contract::revocations_over_time(async |clock| with_clock(clock).revocations()).await;
     contract::rate_counters(async || store.rate_counters()).await;

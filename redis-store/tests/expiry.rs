@@ -107,6 +107,39 @@ async fn all_verbs_of_sessions(sessions: &RedisSessions) {
     let _ = created(sessions, session(None)).await;
 }
 
+#[cfg(feature = "jwt")]
+async fn all_verbs_of_refresh_families(store: &RedisStore) {
+    use jwt_layer::refresh::{Family, FamilyId, FamilyState, RefreshStore as _, Rotation};
+
+    let now = SystemTime::now();
+    let families = store.refresh_families();
+    for n in 0..3 {
+        let id = FamilyId::from_bytes(random_bytes().expect("randomness"));
+        let family = Family::new(id, ann(), now, now + 30 * DAY);
+        let (current, next) = (digest(), digest());
+        let new = FamilyState::new(family, current, now + HOUR);
+        assert!(families.insert(new).await.expect("insert"));
+        let rotation = Rotation::new(current, next, now, now + DAY);
+        let rotation = rotation.replayable(HOUR, 1, b"sealed".to_vec());
+        // Exchanged, replayed, too often, and used by a thief.
+        for _ in 0..3 {
+            let _ = families
+                .rotate(&id, rotation.clone())
+                .await
+                .expect("rotate");
+        }
+        if n == 1 {
+            let rotation = Rotation::new(digest(), digest(), now, now + DAY);
+            let _ = families.rotate(&id, rotation).await.expect("rotate");
+        }
+        if n == 2 {
+            assert!(families.end(&id).await.expect("end"));
+        }
+    }
+    let listed = families.list(&UserKey::from(&ann())).await.expect("list");
+    assert_eq!(listed.len(), 2);
+}
+
 async fn all_verbs_of_the_others(store: &RedisStore) {
     let now = SystemTime::now();
     let remembered = store.remembered();
@@ -125,6 +158,9 @@ async fn all_verbs_of_the_others(store: &RedisStore) {
     }
     assert!(remembered.find(&newest).await.expect("find").is_some());
     assert!(remembered.delete(&newest).await.expect("delete"));
+
+    #[cfg(feature = "jwt")]
+    all_verbs_of_refresh_families(store).await;
 
     let revocations = store.revocations();
     for longer in [HOUR, DAY, HOUR] {
@@ -185,7 +221,10 @@ async fn every_key_has_an_end(store: &RedisStore, nodes: &[&RedisServer]) {
     is_about(ttl_of(nodes, "used"), HOUR + MAX_LEEWAY);
     is_about(ttl_of(nodes, "rate"), 2 * HOUR / 3 + MAX_LEEWAY);
     let all = keys(nodes);
+    let families = if cfg!(feature = "jwt") { 2 } else { 0 };
     for (kind, number) in [
+        ("family", families),
+        ("families", families / 2),
         ("session", 2),
         ("user", 1),
         ("remember", 1),
@@ -200,7 +239,7 @@ async fn every_key_has_an_end(store: &RedisStore, nodes: &[&RedisServer]) {
         let found = all.iter().filter(|(key, _)| key.starts_with(&beginning));
         assert_eq!(found.count(), number, "{kind}: {all:?}");
     }
-    assert_eq!(all.len(), 10, "{all:?}");
+    assert_eq!(all.len(), 10 + families + families / 2, "{all:?}");
     assert!(all.iter().all(|(_, ttl)| !ttl.is_zero()), "{all:?}");
 }
 

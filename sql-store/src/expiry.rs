@@ -25,10 +25,16 @@ pub(crate) struct Table {
 }
 
 impl DeleteExpired {
-    pub(crate) const TABLES: [Table; 5] = [
+    pub(crate) const TABLES: [Table; 6] = [
         Table {
             sql: "DELETE FROM auth_sessions WHERE expires_at <= $1 AND secret_digest IN (\
                 SELECT secret_digest FROM auth_sessions WHERE expires_at <= $1 \
+                ORDER BY expires_at LIMIT $2)",
+            with_leeway: false,
+        },
+        Table {
+            sql: "DELETE FROM auth_refresh_families WHERE expires_at <= $1 AND family_id IN (\
+                SELECT family_id FROM auth_refresh_families WHERE expires_at <= $1 \
                 ORDER BY expires_at LIMIT $2)",
             with_leeway: false,
         },

@@ -14,6 +14,8 @@ mod database;
 mod digest_users;
 mod expiry;
 mod key;
+#[cfg(feature = "jwt")]
+mod refresh;
 #[cfg(feature = "session")]
 mod remember;
 mod revocations;
@@ -33,6 +35,8 @@ pub use self::api_keys::SqlApiKeys;
 pub use self::database::{SqlDatabase, SqlDatabaseBuilder, SqlError, SqlErrorKind};
 #[cfg(feature = "digest")]
 pub use self::digest_users::SqlDigestUsers;
+#[cfg(feature = "jwt")]
+pub use self::refresh::SqlRefreshStore;
 #[cfg(feature = "session")]
 pub use self::remember::SqlRememberStore;
 pub use self::revocations::SqlRevocations;

@@ -35,6 +35,13 @@ impl SqlStore {
         crate::SqlDigestUsers::new(self.pools.clone(), realm)
     }
 
+    /// Where families of refresh tokens are kept.
+    #[cfg(feature = "jwt")]
+    #[must_use]
+    pub fn refresh_families(&self) -> crate::SqlRefreshStore {
+        crate::SqlRefreshStore::new(self.pools.clone())
+    }
+
     /// Where remembered logins are kept.
     #[cfg(feature = "session")]
     #[must_use]
@@ -75,8 +82,9 @@ impl SqlStore {
         crate::SqlSessions::new(self.pools.clone())
     }
 
-    /// Removes rows of sessions, remembered logins, revocations and used keys that are over at `now`, at
-    /// most `limit` of each table, and says how many. What is over counts for nothing anyway; this gives its room back.
+    /// Removes rows of sessions, remembered logins, refresh families, revocations and used keys that are
+    /// over at `now`, at most `limit` of each table, and says how many. What is over counts for nothing
+    /// anyway; this gives its room back.
     ///
     /// Call it from time to time, again at once if it returns `limit` or more.
     ///

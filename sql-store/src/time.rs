@@ -1,6 +1,6 @@
 //! Times as the tables keep them: milliseconds since 1970.
 
-#[cfg(any(test, feature = "apikey", feature = "session"))]
+#[cfg(any(test, feature = "apikey", feature = "jwt", feature = "session"))]
 use std::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,7 +18,7 @@ pub(crate) fn millis_up(time: SystemTime) -> i64 {
 }
 
 /// The time that was stored. One that this platform cannot express is 1970: long ago, for an end.
-#[cfg(any(feature = "apikey", feature = "session"))]
+#[cfg(any(feature = "apikey", feature = "jwt", feature = "session"))]
 pub(crate) fn time(millis: i64) -> SystemTime {
     let since = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
     UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)

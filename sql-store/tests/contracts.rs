@@ -41,6 +41,13 @@ async fn ses_21_x_18_remembered_logins_in_sql() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ref_02_x_18_refresh_families_in_sql() {
+    for (_, store, _) in databases().await.all {
+        contract::refresh_store(async || store.refresh_families()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn x_18_api_keys_in_sql() {
     for (_, store, _) in databases().await.all {
         contract::api_key_store(async || store.api_keys()).await;

@@ -11,6 +11,7 @@ use auth_layer::{
     AuthErrorKind, CredentialEpoch, Identity, IssuedToken, MAX_LEEWAY, Revocations as _,
     SecretDigest, SingleUse as _, SingleUseKey, SubjectRevocation, random_bytes,
 };
+use jwt_layer::refresh::{Family, FamilyId, FamilyState, RefreshStore as _};
 use login::password::{PasswordHash, UserRecord, UserStore as _};
 use session_layer::{
     CredentialEpochs as _, NewSession, SessionBackend as _, SessionData, SessionId, SessionLimits,
@@ -464,14 +465,21 @@ async fn what_is_over_is_removed_and_nothing_else() {
         revocations.revoke_subject(&subject).await.unwrap();
         let (used, key) = (store.single_use(), SingleUseKey::new("test", [name]));
         assert!(used.claim(&key, ends, now).await.unwrap(), "{name}");
+        let id = FamilyId::from_bytes(random_bytes().unwrap());
+        let family = Family::new(id, Identity::new("refresh", "ann"), now, ends);
+        let token = SecretDigest::from_bytes(random_bytes().unwrap());
+        let family = FamilyState::new(family, token, ends);
+        let families = store.refresh_families();
+        assert!(families.insert(family).await.unwrap(), "{name}");
 
         assert_eq!(
             store.delete_expired(ends - millisecond, 100).await.unwrap(),
             0,
             "{name}"
         );
-        assert_eq!(store.delete_expired(ends, 2).await.unwrap(), 2, "{name}");
+        assert_eq!(store.delete_expired(ends, 2).await.unwrap(), 3, "{name}");
         assert_eq!(store.delete_expired(ends, 100).await.unwrap(), 3, "{name}");
+        assert!(families.find(&id).await.unwrap().is_none(), "{name}");
         for new in &stored {
             assert!(
                 sessions.find(&new.secret).await.unwrap().is_none(),

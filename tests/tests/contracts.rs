@@ -9,6 +9,7 @@ use auth_layer::{
 };
 use auth_test::{Faults, Faulty, contract};
 use jwt_layer::MemorySigningKeys;
+use jwt_layer::refresh::{MemoryRefreshStore, SharedRefreshStore};
 use login::password::MemoryUserStore;
 use session_layer::{MemoryRememberStore, MemorySessionBackend};
 
@@ -20,6 +21,13 @@ async fn x_18_sessions_in_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn ses_21_remembered_logins_in_memory() {
     contract::remember_store(async || MemoryRememberStore::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ref_02_refresh_families_in_memory() {
+    contract::refresh_store(async || MemoryRefreshStore::new()).await;
+    let shared = SharedRefreshStore::new(MemoryRefreshStore::new());
+    contract::refresh_store(async || shared.clone()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -104,6 +112,8 @@ async fn a_healthy_faulty_store_keeps_the_contract() {
     let faults = Faults::new();
     let sessions = Faulty::new(MemorySessionBackend::new(), &faults);
     contract::session_backend(async || sessions.clone()).await;
+    let refreshed = Faulty::new(MemoryRefreshStore::new(), &faults);
+    contract::refresh_store(async || refreshed.clone()).await;
     let remembered = Faulty::new(MemoryRememberStore::new(), &faults);
     contract::remember_store(async || remembered.clone()).await;
     let keys = Faulty::new(MemoryApiKeys::new(), &faults);

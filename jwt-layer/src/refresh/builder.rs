@@ -10,7 +10,7 @@ use auth_layer::{
 
 use super::service::Inner;
 use super::{RefreshTokens, SharedRefreshStore};
-use crate::{Issuer, Jwt};
+use crate::{Issuer, TokenVerifier};
 
 pub(super) type LookUp = dyn Fn(Identity) -> LookUpFuture + Send + Sync;
 type LookUpFuture = Pin<Box<dyn Future<Output = Result<Option<Identity>, AuthError>> + Send>>;
@@ -124,7 +124,8 @@ impl RefreshTokensBuilder {
         if self.max_replays > 1000 {
             return Err(ConfigError::new("max_replays", "must be at most 1000"));
         }
-        let verifier = Jwt::new(self.issuer.policy().build()?, self.issuer.verifying_keys());
+        let policy = self.issuer.policy().build()?;
+        let verifier = TokenVerifier::new(policy, self.issuer.verifying_keys());
         Ok(RefreshTokens::new(Inner {
             verifier: verifier.clock(self.clock.clone()),
             issuer: self.issuer,

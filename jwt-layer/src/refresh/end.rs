@@ -59,8 +59,8 @@ impl RefreshTokens {
                 None => Ok(()),
             };
         }
-        let identity = match inner.verifier.verify_token(token).await {
-            Ok(identity) => identity,
+        let identity = match inner.verifier.verify(token).await {
+            Ok(verified) => verified.into_identity().build(),
             // It is good, and is not taken back by its text alone.
             Err(error) if error.reason() == "sender_constrained_token" => {
                 let kind = AuthErrorKind::InvalidRequest;

@@ -14,7 +14,7 @@ use super::{
     Family, FamilyId, FamilyState, RefreshGrant, RefreshStore, RefreshToken, RefreshTokensBuilder,
     SCHEME, SharedRefreshStore, TokenPair, could_not_ask,
 };
-use crate::{AccessTokenRequest, Issuer, Jwt};
+use crate::{AccessTokenRequest, Issuer, TokenVerifier};
 
 /// Continues logins by refresh tokens. See the [module docs](super) for an example.
 ///
@@ -27,7 +27,7 @@ pub struct RefreshTokens {
 
 pub(super) struct Inner {
     pub(super) issuer: Issuer,
-    pub(super) verifier: Jwt,
+    pub(super) verifier: TokenVerifier,
     pub(super) store: SharedRefreshStore,
     pub(super) revocations: SharedRevocations,
     pub(super) users: Arc<LookUp>,

@@ -36,6 +36,19 @@ pub struct UsedToken {
     pub successor: Vec<u8>,
 }
 
+impl UsedToken {
+    /// A token that was exchanged at `at`, and has not come again; for stores.
+    #[must_use]
+    pub const fn new(digest: SecretDigest, at: SystemTime) -> Self {
+        Self {
+            digest,
+            at,
+            replays: 0,
+            successor: Vec::new(),
+        }
+    }
+}
+
 impl FamilyState {
     /// A family whose first token is `current`.
     #[must_use]
@@ -69,12 +82,9 @@ impl FamilyState {
         }
         match self.standing(&rotation.presented, rotation.now, rotation.window) {
             Standing::Current => {
-                self.used = Some(UsedToken {
-                    digest: self.current,
-                    at: rotation.now,
-                    replays: 0,
-                    successor: rotation.successor.clone(),
-                });
+                let mut used = UsedToken::new(self.current, rotation.now);
+                used.successor.clone_from(&rotation.successor);
+                self.used = Some(used);
                 self.current = rotation.next;
                 self.expires_at = rotation.expires_at;
                 RotateOutcome::Rotated

@@ -118,7 +118,12 @@ impl Connection {
         self.optional(sql, values).await?.ok_or(Error::RowNotFound)
     }
 
-    #[cfg(any(feature = "apikey", feature = "digest", feature = "session"))]
+    #[cfg(any(
+        feature = "apikey",
+        feature = "digest",
+        feature = "jwt",
+        feature = "session"
+    ))]
     pub(crate) async fn all(
         &mut self,
         sql: &'static str,

@@ -56,7 +56,12 @@ impl Row {
     }
 
     /// Bytes of one length: a digest, or an id.
-    #[cfg(any(feature = "apikey", feature = "digest", feature = "session"))]
+    #[cfg(any(
+        feature = "apikey",
+        feature = "digest",
+        feature = "jwt",
+        feature = "session"
+    ))]
     pub(crate) fn array<const N: usize>(&self, column: usize) -> Result<[u8; N], Error> {
         let bytes: Vec<u8> = column!(self, column)?;
         exact(bytes)
@@ -72,7 +77,12 @@ impl Row {
     }
 }
 
-#[cfg(any(feature = "apikey", feature = "digest", feature = "session"))]
+#[cfg(any(
+    feature = "apikey",
+    feature = "digest",
+    feature = "jwt",
+    feature = "session"
+))]
 fn exact<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], Error> {
     bytes
         .try_into()
@@ -83,6 +93,7 @@ fn exact<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], Error> {
 #[cfg(any(
     feature = "apikey",
     feature = "digest",
+    feature = "jwt",
     feature = "login",
     feature = "session"
 ))]

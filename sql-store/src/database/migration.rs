@@ -31,6 +31,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0002_remembered_logins.sql"),
     migration!("0003_used_once.sql"),
     migration!("0004_signing_keys.sql"),
+    migration!("0005_refresh_families.sql"),
 ];
 
 /// The version that the tables have when all migrations have run.

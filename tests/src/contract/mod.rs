@@ -26,6 +26,10 @@
     doc = "| [`session_backend`], [`partitioned_session_backend`] | `session_layer::SessionBackend` | `session` |\n| [`remember_store`] | `session_layer::RememberStore` | `session` |"
 )]
 #![cfg_attr(
+    feature = "jwt",
+    doc = "| [`refresh_store`] | `jwt_layer::refresh::RefreshStore` | `jwt` |"
+)]
+#![cfg_attr(
     feature = "login",
     doc = "| [`user_store`] | `login::password::UserStore` | `login` |"
 )]
@@ -56,6 +60,8 @@ mod digest_store;
 mod nonce_counters;
 mod race;
 mod rate_counters;
+#[cfg(feature = "jwt")]
+mod refresh_store;
 #[cfg(feature = "session")]
 mod remember_store;
 mod revocations;
@@ -78,6 +84,8 @@ pub use self::nonce_counters::{
     nonce_counters, nonce_counters_over_time, nonce_counters_when_full,
 };
 pub use self::rate_counters::rate_counters;
+#[cfg(feature = "jwt")]
+pub use self::refresh_store::refresh_store;
 #[cfg(feature = "session")]
 pub use self::remember_store::remember_store;
 pub use self::revocations::{revocations, revocations_over_time};

@@ -6,6 +6,7 @@ mod digest;
 mod keys;
 mod near_cache;
 mod rates;
+mod refreshed;
 mod remembered;
 mod revocations;
 mod session_faults;

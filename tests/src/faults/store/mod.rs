@@ -4,6 +4,8 @@
 mod api_key_store;
 mod digest;
 mod rate_counters;
+#[cfg(feature = "jwt")]
+mod refresh_store;
 #[cfg(feature = "session")]
 mod remember_store;
 mod revocations;
