@@ -1,5 +1,6 @@
 //! Tokens with proofs of possession, over HTTP.
 #![cfg(feature = "aws-lc")]
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
 #[path = "common/prover.rs"]
@@ -7,6 +8,7 @@ mod prover;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use auth_layer::{
@@ -15,13 +17,16 @@ use auth_layer::{
 use axum::Router;
 use axum::body::Body;
 use axum::extract::OriginalUri;
-use axum::routing::any;
-use common::{AUDIENCE, ISSUER, NOW, SECRET, at, claims_with, key, plain, token};
+use axum::routing;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use common::{AUDIENCE, ISSUER, NOW, SECRET, at, claims_with, token};
 use http::{HeaderMap, Request, StatusCode, header};
 use jwt_layer::{
     AccessTokenRequest, Algorithm, Dpop, DpopBuilder, Issuer, Jwt, MemoryRevocations, Revocations,
     SigningKey,
 };
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use prover::Prover;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -37,7 +42,7 @@ fn jwt(dpop: DpopBuilder) -> Jwt {
 }
 
 fn app(jwt: &Jwt) -> Router {
-    let who = any(async |identity: Option<Identity>| {
+    let who = routing::any(async |identity: Option<Identity>| {
         identity.map_or_else(String::new, |identity| identity.subject().to_owned())
     });
     let writers = RequireAuth::new(Requirement::scope("write"));
@@ -587,9 +592,37 @@ async fn dpo_01_a_token_is_issued_for_the_key_that_asked_for_it() {
     assert_eq!(free.token_type(), "Bearer");
 }
 
-#[test]
-fn algorithms_of_proofs_are_asymmetric() {
-    let policy = jwt_layer::VerificationPolicy::dpop_proof().algorithms([Algorithm::Hs256]);
-    assert_eq!(policy.build().unwrap_err().option(), "algorithms");
-    let _ = (key(), plain());
+/// Judges a proof as a token endpoint does, without waiting.
+fn judge(dpop: &Dpop, proof: &[u8]) -> Option<Result<(), auth_layer::AuthError>> {
+    let value = http::HeaderValue::from_bytes(proof).ok()?;
+    let req = Request::get("/").header("dpop", value).body(()).unwrap();
+    let (parts, ()) = req.into_parts();
+    let verified = std::pin::pin!(dpop.verify_token_request(&parts));
+    match verified.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => Some(result.map(drop)),
+        Poll::Pending => panic!("memory is not waited for"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn dpo_02_no_changed_byte_of_a_proof_goes_unnoticed(at in 0_usize..10_000, byte: u8) {
+        let prover = Prover::new();
+        let dpop = builder().clock(common::clock()).build().unwrap();
+        let good = prover.proof("", "1");
+        let mut forged = good.clone().into_bytes();
+        let at = at % forged.len();
+        forged[at] = byte;
+        if let Some(judged) = judge(&dpop, &forged) {
+            prop_assert_eq!(judged.is_ok(), forged == good.as_bytes());
+        }
+    }
+
+    #[test]
+    fn dpo_02_no_text_is_a_proof(parts in proptest::collection::vec(any::<Vec<u8>>(), 0..4)) {
+        let dpop = builder().clock(common::clock()).build().unwrap();
+        let text = parts.iter().map(|part| URL_SAFE_NO_PAD.encode(part));
+        let text = text.collect::<Vec<_>>().join(".");
+        prop_assert!(judge(&dpop, text.as_bytes()).is_none_or(|judged| judged.is_err()));
+    }
 }
