@@ -1,4 +1,5 @@
 //! A client that makes DPoP proofs.
+#![allow(clippy::unused_self, reason = "it is the prover who claims")]
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
