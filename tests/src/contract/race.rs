@@ -4,6 +4,7 @@ use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Barrier;
@@ -70,9 +71,13 @@ pub(super) async fn drop_after<T>(waits: usize, future: impl Future<Output = T>)
     feature = "session"
 ))]
 pub(super) async fn soon(holds: impl AsyncFn() -> bool) -> bool {
-    for _ in 0..200 {
+    let begun = Instant::now();
+    for round in 0.. {
         if holds().await {
             return true;
+        }
+        if round >= 200 && begun.elapsed() > Duration::from_secs(2) {
+            break;
         }
         tokio::task::yield_now().await;
     }
