@@ -13,6 +13,9 @@ use crate::scheme::Verified;
 use crate::verifier::Trusted;
 use crate::{Algorithm, KeyLookup, Keys, VerifyingKey, WantedKey};
 
+/// A shorter text is no token: a signature alone has 43 letters.
+pub(crate) const MIN_TOKEN_LEN: usize = 64;
+
 /// How many tokens are kept unless somebody says otherwise.
 pub(crate) const DEFAULT_CAPACITY: usize = 10_000;
 
@@ -37,7 +40,7 @@ pub(crate) struct TokenCache {
     capacity: usize,
 }
 
-type Digest = [u64; 4];
+pub(crate) type Digest = [u64; 4];
 
 /// A token that was verified.
 pub(crate) struct KnownToken {
@@ -109,9 +112,13 @@ impl TokenCache {
 
     /// Where a token is, or would be.
     pub(crate) fn place(&self, token: &[u8]) -> Place<'_> {
+        self.place_of(HighwayHasher::new(self.key).hash256(token))
+    }
+
+    pub(crate) fn place_of(&self, digest: Digest) -> Place<'_> {
         Place {
             cache: self,
-            digest: HighwayHasher::new(self.key).hash256(token),
+            digest,
         }
     }
 }
@@ -123,6 +130,10 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
     pub(crate) fn get(&self) -> Option<Arc<KnownToken>> {
         self.cache.tokens.get(&self.digest)
     }

@@ -328,14 +328,29 @@ async fn jwt_21_what_one_verifier_found_out_is_nothing_to_another() {
     let value = format!("Bearer {}", numbered(1));
     let request = Request::builder().header("authorization", value);
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    for (verifier, good) in [(&ours, true), (&other, false)] {
+    // At first sight, and when the token is kept.
+    for (verifier, good) in [
+        (&ours, true),
+        (&other, false),
+        (&ours, true),
+        (&other, false),
+    ] {
         let found = ours.extract(&parts).unwrap().unwrap();
         // The store takes its time, and the signature has been checked.
         let Verdict::Wait(found) = ours.verify_now(found) else {
             panic!("the store was not asked");
         };
         assert_eq!(verifier.verify(found).await.is_ok(), good);
+        let found = ours.extract(&parts).unwrap().unwrap();
+        assert_eq!(verifier.verify(found).await.is_ok(), good);
     }
+    assert_eq!(other.cached_tokens(), 0);
+
+    // A verifier that was changed between finding and verifying is another one.
+    let found = ours.extract(&parts).unwrap().unwrap();
+    let changed = ours.clone().clock(SharedClock::new(|| at(NOW + 660)));
+    assert!(changed.verify(found.clone()).await.is_err());
+    assert!(ours.verify(found).await.is_ok());
 }
 
 #[tokio::test]

@@ -7,7 +7,9 @@ mod token;
 mod verify;
 
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use auth_layer::{
     AuthError, AuthErrorKind, AuthLayer, Challenges, ConfigError, Identity, Revocations as _,
@@ -21,6 +23,7 @@ pub(crate) use self::challenge::Challenger;
 use self::issuers::Issuers;
 use self::possession::Presented;
 pub use self::token::BearerToken;
+use self::verify::Taken;
 pub(crate) use self::verify::Verified;
 pub use self::verify::VerifyFuture;
 use crate::binding::Confirmation;
@@ -54,6 +57,8 @@ pub struct Jwt {
 
 #[derive(Clone)]
 struct Inner {
+    /// Another number for every change of the rest.
+    rules: u64,
     issuers: Issuers,
     clock: SharedClock,
     revocations: Option<SharedRevocations>,
@@ -91,6 +96,7 @@ impl Jwt {
     fn of(issuers: Issuers) -> Self {
         Self {
             inner: Arc::new(Inner {
+                rules: next_rules(),
                 max_token_size: issuers.max_token_size(),
                 issuers,
                 clock: SharedClock::system(),
@@ -246,6 +252,7 @@ impl Jwt {
     /// The options, to be changed. What was verified by the old ones is forgotten.
     fn change(&mut self) -> &mut Inner {
         let inner = Arc::make_mut(&mut self.inner);
+        inner.rules = next_rules();
         if let Some(cache) = &mut inner.cache {
             *cache = cache.clone();
         }
@@ -281,6 +288,12 @@ impl Jwt {
     pub fn verify_token(&self, token: &str) -> VerifyFuture {
         verify::start(&self.inner, BearerToken::from_text(token))
     }
+}
+
+/// A number that no rules had before.
+fn next_rules() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 const BEARER: &str = "Bearer";
@@ -334,16 +347,28 @@ impl Scheme for Jwt {
         if left.any(|prefix| token.starts_with(prefix.as_bytes())) {
             return Ok(None);
         }
-        Compact::split(token, self.inner.max_token_size)?;
-        Ok(parts.headers.get(AUTHORIZATION).cloned().map(|value| {
-            let token = BearerToken::from_header(value, BEARER);
-            match self.inner.certificate(parts) {
-                None => token,
-                certificate => token.with(Presented {
-                    proof: None,
-                    certificate,
-                }),
+        let found = match self.inner.take(token) {
+            Taken::Known(token) => Some(token),
+            Taken::Unknown(note) => {
+                if !Compact::split(token, self.inner.max_token_size)?.may_have_object() {
+                    return Err(AuthError::malformed("unreadable_header"));
+                }
+                let value = parts.headers.get(AUTHORIZATION).cloned();
+                value.map(|value| {
+                    let mut token = BearerToken::from_header(value, BEARER);
+                    if let Some(note) = note {
+                        token.note(self.inner.rules, note);
+                    }
+                    token
+                })
             }
+        };
+        Ok(found.map(|token| match self.inner.certificate(parts) {
+            None => token,
+            certificate => token.with(Presented {
+                proof: None,
+                certificate,
+            }),
         }))
     }
 
@@ -370,7 +395,8 @@ impl Scheme for Jwt {
     }
 
     fn conceal(&self, headers: &mut HeaderMap) {
-        for name in [AUTHORIZATION, PROOF] {
+        let proof = self.inner.dpop.is_some().then_some(PROOF);
+        for name in iter::once(AUTHORIZATION).chain(proof) {
             if let Some(value) = headers.get_mut(name) {
                 value.set_sensitive(true);
             }

@@ -1,22 +1,20 @@
 //! The credential.
 
 use std::fmt;
-use std::sync::Arc;
 
 use auth_layer::{ExposeSecret, SecretString};
 use http::HeaderValue;
 
-use super::Inner;
 use super::possession::Presented;
 use super::verify::Verified;
+use crate::cache::Digest;
 
 /// A token that was found and not yet verified. It cannot be printed.
 #[derive(Clone)]
 pub struct BearerToken {
     kept: Kept,
     presented: Option<Box<Presented>>,
-    /// What is known of it already, and by whom.
-    verified: Option<Box<(Arc<Inner>, Verified)>>,
+    noted: Option<Noted>,
 }
 
 #[derive(Clone)]
@@ -24,6 +22,22 @@ enum Kept {
     /// The whole header, and how long the name of its scheme is: sharing it costs no copy.
     Header(HeaderValue, usize),
     Text(SecretString),
+    /// Not needed again: what it proves is noted.
+    Nothing,
+}
+
+/// What is known of a token already, by the rules of one verifier.
+#[derive(Clone)]
+struct Noted {
+    rules: u64,
+    note: Note,
+}
+
+#[derive(Clone)]
+pub(super) enum Note {
+    /// It is not known, and this is its hash.
+    Hash(Digest),
+    Verified(Verified),
 }
 
 impl BearerToken {
@@ -33,7 +47,7 @@ impl BearerToken {
         Self {
             kept: Kept::Header(value, scheme.len()),
             presented: None,
-            verified: None,
+            noted: None,
         }
     }
 
@@ -55,19 +69,31 @@ impl BearerToken {
         Self {
             kept: Kept::Text(token.into()),
             presented: None,
-            verified: None,
+            noted: None,
         }
     }
 
-    /// Notes that the token holds by the rules of `by`.
-    pub(super) fn set_verified(&mut self, by: &Arc<Inner>, verified: Verified) {
-        self.verified = Some(Box::new((Arc::clone(by), verified)));
+    /// A token that was seen before.
+    pub(super) fn known(rules: u64, verified: Verified) -> Self {
+        Self {
+            kept: Kept::Nothing,
+            presented: None,
+            noted: Some(Noted {
+                rules,
+                note: Note::Verified(verified),
+            }),
+        }
     }
 
-    /// What was noted, if the rules are the same ones.
-    pub(super) fn take_verified(&mut self, by: &Arc<Inner>) -> Option<Verified> {
-        let (noted_by, verified) = *self.verified.take()?;
-        Arc::ptr_eq(&noted_by, by).then_some(verified)
+    /// Notes what is known of the token by the rules with this number.
+    pub(super) fn note(&mut self, rules: u64, note: Note) {
+        self.noted = Some(Noted { rules, note });
+    }
+
+    /// What was noted, if the rules are the same ones: what one verifier knows is nothing to another.
+    pub(super) fn take_note(&mut self, rules: u64) -> Option<Note> {
+        let noted = self.noted.take()?;
+        (noted.rules == rules).then_some(noted.note)
     }
 
     pub(super) fn as_bytes(&self) -> &[u8] {
@@ -78,6 +104,7 @@ impl BearerToken {
                 .unwrap_or_default()
                 .trim_ascii(),
             Kept::Text(token) => token.expose_secret().as_bytes(),
+            Kept::Nothing => &[],
         }
     }
 }

@@ -9,8 +9,9 @@ use std::time::SystemTime;
 
 use auth_layer::{AuthError, AuthErrorKind, Identity, Verdict};
 
+use super::token::Note;
 use super::{BearerToken, Inner};
-use crate::cache::{KnownToken, Place};
+use crate::cache::{KnownToken, MIN_TOKEN_LEN, Place};
 use crate::policy::AccessToken;
 use crate::token::{Claims, Compact, Header};
 use crate::verifier::{Look, Trusted, could_not_ask};
@@ -45,6 +46,12 @@ enum Outcome {
     },
 }
 
+/// What a look into the cache came to.
+pub(super) enum Taken {
+    Known(BearerToken),
+    Unknown(Option<Note>),
+}
+
 /// How far a token comes without waiting.
 enum Step {
     Done(Result<Identity, AuthError>),
@@ -60,10 +67,7 @@ pub(super) fn start(inner: &Arc<Inner>, mut token: BearerToken) -> VerifyFuture 
         let state = State::Waiting(Box::pin(Arc::clone(inner).with_proof(token)));
         return VerifyFuture { state };
     }
-    let step = match token.take_verified(inner) {
-        Some(verified) => inner.finish(verified, &token),
-        None => inner.step(&token),
-    };
+    let step = inner.step(&mut token);
     let state = match step {
         Step::Done(result) => State::Ready(Some(result)),
         Step::Ask(verified, revocations) => State::Waiting(Box::pin(verified.ask(revocations))),
@@ -80,11 +84,11 @@ pub(super) fn start_now(inner: &Arc<Inner>, mut token: BearerToken) -> Verdict<B
         // Whether it was used before has to be asked.
         return Verdict::Wait(token);
     }
-    match inner.step(&token) {
+    match inner.step(&mut token) {
         Step::Done(result) => Verdict::Now(result),
         Step::Ask(verified, _) => {
             // A signature is not checked twice.
-            token.set_verified(inner, verified);
+            token.note(inner.rules, Note::Verified(verified));
             Verdict::Wait(token)
         }
         Step::MissingKey { .. } => Verdict::Wait(token),
@@ -92,16 +96,31 @@ pub(super) fn start_now(inner: &Arc<Inner>, mut token: BearerToken) -> Verdict<B
 }
 
 impl Inner {
-    fn step(&self, token: &BearerToken) -> Step {
-        match self.known_or_look(token.as_bytes()) {
+    fn step(&self, token: &mut BearerToken) -> Step {
+        let place = match token.take_note(self.rules) {
+            Some(Note::Verified(verified)) => return self.finish(verified, token),
+            Some(Note::Hash(digest)) => self.cache.as_ref().map(|cache| cache.place_of(digest)),
+            None => self.place(token.as_bytes()),
+        };
+        match self.known_or_look(token.as_bytes(), place) {
             Ok(Outcome::Verified(verified)) => self.finish(verified, token),
             Ok(Outcome::MissingKey { trusted }) => Step::MissingKey { trusted },
             Err(error) => Step::Done(Err(error)),
         }
     }
 
-    fn known_or_look(&self, token: &[u8]) -> Result<Outcome, AuthError> {
-        let place = self.place(token);
+    /// A token as it stands in the header: if it was seen before, its text is not needed again.
+    pub(super) fn take(&self, token: &[u8]) -> Taken {
+        let Some(place) = self.place(token) else {
+            return Taken::Unknown(None);
+        };
+        match self.known(&place) {
+            Some(verified) => Taken::Known(BearerToken::known(self.rules, verified)),
+            None => Taken::Unknown(Some(Note::Hash(place.digest()))),
+        }
+    }
+
+    fn known_or_look(&self, token: &[u8], place: Option<Place<'_>>) -> Result<Outcome, AuthError> {
         match place.as_ref().and_then(|place| self.known(place)) {
             Some(verified) => Ok(Outcome::Verified(verified)),
             None => self.look(token, place),
@@ -111,12 +130,12 @@ impl Inner {
     /// Verifies a token, whoever shows it. That it was not taken back, and is bound to nothing but what
     /// the sender has, is left to the caller.
     pub(super) async fn verified(&self, token: &[u8]) -> Result<Verified, AuthError> {
-        let trusted = match self.known_or_look(token)? {
+        let trusted = match self.known_or_look(token, self.place(token))? {
             Outcome::Verified(verified) => return Ok(verified),
             Outcome::MissingKey { trusted } => trusted,
         };
         trusted.learn_key(token).await?;
-        match self.known_or_look(token)? {
+        match self.known_or_look(token, self.place(token))? {
             Outcome::Verified(verified) => Ok(verified),
             Outcome::MissingKey { .. } => Err(AuthError::invalid("unknown_key")),
         }
@@ -124,7 +143,8 @@ impl Inner {
 
     fn place(&self, token: &[u8]) -> Option<Place<'_>> {
         let cache = self.cache.as_ref()?;
-        (token.len() <= self.max_token_size).then(|| cache.place(token))
+        let plausible = MIN_TOKEN_LEN..=self.max_token_size;
+        plausible.contains(&token.len()).then(|| cache.place(token))
     }
 
     /// A token that was seen before, if to verify it again would come to the same.
@@ -209,12 +229,12 @@ impl Inner {
 
     async fn with_new_keys(
         self: Arc<Self>,
-        token: BearerToken,
+        mut token: BearerToken,
         trusted: Arc<Trusted<AccessToken>>,
     ) -> Result<Identity, AuthError> {
         trusted.learn_key(token.as_bytes()).await?;
 
-        match self.step(&token) {
+        match self.step(&mut token) {
             Step::Done(result) => result,
             Step::Ask(verified, revocations) => verified.ask(revocations).await,
             Step::MissingKey { .. } => Err(AuthError::invalid("unknown_key")),

@@ -55,6 +55,12 @@ impl<'a> Compact<'a> {
         Ok(parts)
     }
 
+    /// Whether the header can be a JSON object, by its first letter: that of a brace, or of the white
+    /// space that may precede one. It tells most of what is no token before anything is decoded.
+    pub(crate) fn may_have_object(&self) -> bool {
+        matches!(self.header.first(), Some(b'e' | b'C' | b'D' | b'I'))
+    }
+
     pub(crate) fn header(&self) -> Result<Vec<u8>, AuthError> {
         decode(self.header)
     }

@@ -37,6 +37,25 @@ fn a_token_has_three_parts_and_a_signature() {
 }
 
 #[test]
+fn whatever_may_precede_an_object_passes_the_first_letter() {
+    for before in ["", " ", "\t", "\n", "\r", " \n\t"] {
+        let json = format!(r#"{before}{{"alg":"HS256"}}"#);
+        assert!(header(&json).is_ok(), "{json:?}");
+        let token = format!("{}.b.c", URL_SAFE_NO_PAD.encode(&json));
+        let token = Compact::split(token.as_bytes(), 100).unwrap();
+        assert!(token.may_have_object(), "{json:?}");
+    }
+    for json in ["[]", "null", "1", "\u{feff}{}", "\0{}"] {
+        let token = format!("{}.b.c", URL_SAFE_NO_PAD.encode(json));
+        let token = Compact::split(token.as_bytes(), 100).unwrap();
+        assert!(
+            !token.may_have_object() && header(json).is_err(),
+            "{json:?}"
+        );
+    }
+}
+
+#[test]
 fn parts_are_strict_base64url() {
     for (part, good) in [
         ("YWI", true),
