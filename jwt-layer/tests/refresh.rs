@@ -558,7 +558,7 @@ async fn ref_07_a_store_holds_nothing_that_is_a_token() {
 async fn x_15_options_that_cannot_work_are_refused_and_named() {
     for (change, option) in [
         (
-            (|b: jwt_layer::refresh::RefreshTokensBuilder| b.lifetime(Duration::from_secs(59)))
+            (|b: jwt_layer::refresh::RefreshTokensBuilder| b.lifetime(Duration::from_millis(999)))
                 as fn(_) -> _,
             "lifetime",
         ),

@@ -62,13 +62,13 @@ impl RefreshTokensBuilder {
     }
 
     /// After which time a login has to be repeated, however often it was refreshed. At least a
-    /// minute.
+    /// second.
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// After which time a login has to be repeated that was not refreshed. At least a minute; what is
+    /// After which time a login has to be repeated that was not refreshed. At least a second; what is
     /// more than the lifetime counts for nothing.
     pub const fn idle(mut self, idle: Duration) -> Self {
         self.idle = idle;
@@ -113,8 +113,8 @@ impl RefreshTokensBuilder {
     /// Names the option that cannot work.
     pub fn build(self) -> Result<RefreshTokens, ConfigError> {
         for (option, duration) in [("lifetime", self.lifetime), ("idle", self.idle)] {
-            if check_duration(option, duration)? < 60 * SECOND {
-                return Err(ConfigError::new(option, "must be at least one minute"));
+            if check_duration(option, duration)? < SECOND {
+                return Err(ConfigError::new(option, "must be at least one second"));
             }
         }
         if self.replay_window > 60 * SECOND {
