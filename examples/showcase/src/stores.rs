@@ -46,12 +46,14 @@ impl Stores {
             stores.sessions = SharedSessionBackend::new(redis.sessions());
             stores.revocations = SharedRevocations::new(redis.revocations());
             stores.attempts = SharedRateCounters::new(redis.rate_counters());
+            stores.refresh = SharedRefreshStore::new(redis.refresh_families());
             stores.signing_keys = SharedSigningKeyStore::new(redis.signing_keys());
         }
         if let Some(url) = &settings.database_url {
             let database = database(url.expose_secret()).await?;
             stores.users = UserTable::in_database(&database, REALM);
             stores.api_keys = SharedApiKeyStore::new(database.api_keys());
+            stores.refresh = SharedRefreshStore::new(database.refresh_families());
             stores.signing_keys = SharedSigningKeyStore::new(database.signing_keys());
             // What was taken back must not be good again after a restart that has kept the keys.
             if settings.redis_url.is_none() {

@@ -210,13 +210,21 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
+impl Running {
+    /// Ends it as dropping does; its log.
+    pub fn stop(mut self) -> String {
+        self.end()
+    }
+
+    fn end(&mut self) -> String {
+        let Some(log) = self.log.take() else {
+            return String::new();
+        };
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let log = self.log.take().unwrap().join().unwrap();
+        let log = log.join().unwrap();
         if std::thread::panicking() {
-            return;
+            return log;
         }
         assert!(!log.contains("panicked"), "{log}");
         for secret in self.secrets.lock().unwrap().iter() {
@@ -224,6 +232,13 @@ impl Drop for Running {
             let line = log.lines().find(|line| line.contains(secret));
             assert!(line.is_none(), "a secret was logged: {}", line.unwrap());
         }
+        log
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
