@@ -701,7 +701,11 @@ fn a_wrong_configuration_stops_the_start_with_one_line() {
         ("PUBLIC_URL", "http://localhost:80@evil.example"),
         ("ACCESS_TTL", "0s"),
         ("SESSION_IDLE", "forever"),
+        ("REFRESH_TTL", "0s"),
+        ("SIGNING_KEY_SECRET", "short"),
         ("JWT_ALGORITHM", "none"),
+        // There is nothing to publish of it.
+        ("JWT_ALGORITHM", "HS256"),
         ("DEMO_PASSWORD", "short"),
         ("TRUST_ISSUER", "https://id.example.com"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),

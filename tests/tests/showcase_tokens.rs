@@ -447,3 +447,20 @@ async fn key_11_kept_signing_keys_are_sealed_or_it_is_said_that_they_are_not() {
         assert_eq!(says_so, warned, "{variables:?}");
     }
 }
+
+#[tokio::test]
+async fn each_algorithm_with_a_public_key_signs_and_is_published() {
+    for algorithm in ["ES256", "ES384", "ES512", "EdDSA", "RS256", "PS384"] {
+        let showcase = start(&[("JWT_ALGORITHM", algorithm)]);
+        let pair = token(&showcase, "alice", PASSWORD).await;
+        let pair = refreshed(&showcase, &pair.refresh).await;
+        assert_eq!(me(&showcase, &pair.access).await, 200, "{algorithm}");
+        let published = showcase.get("/.well-known/jwks.json", &[]).await.json();
+        let key = &published["keys"][0];
+        assert_eq!(key["alg"], algorithm, "{published}");
+        assert!(key["kid"].is_string(), "{published}");
+        for private in ["d", "p", "q", "k"] {
+            assert!(key.get(private).is_none(), "{algorithm}: {private}");
+        }
+    }
+}

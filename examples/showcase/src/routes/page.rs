@@ -43,7 +43,9 @@ async fn page(
         Some("password-changed") if identity.is_some() => Some("The password has been changed."),
         Some("session-ended") if identity.is_some() => Some("That session has ended."),
         Some("no-such-session") if identity.is_some() => Some("You have no such session."),
-        Some("others-ended") if identity.is_some() => Some("All other sessions have ended."),
+        Some("others-ended") if identity.is_some() => {
+            Some("All other sessions and all tokens have ended.")
+        }
         Some("signed-out") if identity.is_none() => Some("You are signed out."),
         _ => None,
     };
