@@ -11,7 +11,7 @@ pub use self::key::{ApiKey, InvalidKeyId, KeyFormat, KeyId, MalformedKey};
 pub use self::owners::{KeyOwners, OwnerAuthority, SharedKeyOwners};
 pub use self::record::{DisabledBy, KeyRecord, Owner, PreviousSecret};
 pub use self::registry::{CreatedKey, KeyError, KeyRegistry, NewKey};
-pub use self::scheme::{ApiKeys, PresentedKey, SupersededKey, VerifyFuture};
+pub use self::scheme::{ApiKeys, PresentedKey, SupersededKey};
 pub use self::store::{
     ApiKeyStore, CachedApiKeys, Inserted, InvalidKeyCursor, KeyCursor, Lookup, MemoryApiKeys,
     Rotated, Rotation, SharedApiKeyStore,

@@ -71,7 +71,7 @@ pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_respon
 pub use self::revocation::{
     IssuedToken, MAX_LEEWAY, MemoryRevocations, Revocations, SharedRevocations, SubjectRevocation,
 };
-pub use self::scheme::{ConflictPolicy, Scheme, SchemeFn, Verdict, scheme_fn};
+pub use self::scheme::{ConflictPolicy, Scheme, SchemeFn, Verdict, VerifyFuture, scheme_fn};
 #[cfg(feature = "seal")]
 pub use self::seal::SealingKeys;
 pub use self::secret::{

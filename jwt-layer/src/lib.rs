@@ -55,7 +55,7 @@ pub use self::policy::{
 #[cfg(feature = "key-ring")]
 pub use self::ring::{KeyRing, KeyRingBuilder, KeyRingError, KeyStatus};
 pub use self::ring::{MemorySigningKeys, SharedSigningKeyStore, SigningKeyStore};
-pub use self::scheme::{BearerToken, Jwt, VerifyFuture};
+pub use self::scheme::{BearerToken, Jwt};
 pub use self::tenants::TenantIssuers;
 pub use self::verifier::{TokenVerifier, VerifiedToken};
 

@@ -446,5 +446,5 @@ fn traits() {
     shared::<Keys>();
     shared::<Issuer>();
     shared::<SharedRevocations>();
-    future::<jwt_layer::VerifyFuture>();
+    future::<auth_layer::VerifyFuture>();
 }

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use auth_layer::{
     AuthError, AuthErrorKind, AuthLayer, Challenge, Challenges, ConfigError, Events, Scheme,
-    SharedClock, authorization,
+    SharedClock, VerifyFuture, authorization,
 };
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::presented::PresentedKey;
-pub use self::verify::{SupersededKey, VerifyFuture};
+pub use self::verify::SupersededKey;
 use crate::{KeyFormat, SharedApiKeyStore, SharedKeyOwners};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");

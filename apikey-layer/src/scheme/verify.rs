@@ -1,13 +1,11 @@
 //! From a key to an identity: at once where the store answers at once.
 
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::SystemTime;
 
 use auth_layer::{
     AuthError, AuthErrorKind, Event, EventKind, Identity, IdentityBuilder, SecretDigest,
+    VerifyFuture,
 };
 
 use super::{Inner, PresentedKey};
@@ -36,17 +34,6 @@ impl SupersededKey {
     }
 }
 
-/// Verifies one key. Ready at once if the store answers at once and no owner is asked for.
-#[must_use = "futures do nothing unless polled"]
-pub struct VerifyFuture {
-    state: State,
-}
-
-enum State {
-    Ready(Option<Result<Identity, AuthError>>),
-    Waiting(Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>),
-}
-
 /// A good key: its record, and until when if its secret has been replaced.
 struct Good {
     record: Arc<KeyRecord>,
@@ -57,19 +44,13 @@ pub(super) fn start(inner: &Arc<Inner>, key: PresentedKey) -> VerifyFuture {
     let found = match inner.store.find_now(&key.id) {
         Lookup::Found(record) => Some(record),
         Lookup::Missing => None,
-        Lookup::Wait => {
-            let waiting = Box::pin(Arc::clone(inner).look_up(key));
-            return VerifyFuture {
-                state: State::Waiting(waiting),
-            };
-        }
+        Lookup::Wait => return VerifyFuture::waiting(Arc::clone(inner).look_up(key)),
     };
-    let state = match (inner.judge(&key, found), &inner.owners) {
-        (Ok(good), Some(owners)) => State::Waiting(Box::pin(good.cut_down(owners.clone()))),
-        (Ok(good), None) => State::Ready(Some(Ok(good.identity()))),
-        (Err(error), _) => State::Ready(Some(Err(error))),
-    };
-    VerifyFuture { state }
+    match (inner.judge(&key, found), &inner.owners) {
+        (Ok(good), Some(owners)) => VerifyFuture::waiting(good.cut_down(owners.clone())),
+        (Ok(good), None) => VerifyFuture::ready(Ok(good.identity())),
+        (Err(error), _) => VerifyFuture::ready(Err(error)),
+    }
 }
 
 impl Inner {
@@ -198,21 +179,4 @@ fn could_not_ask(error: AuthError) -> AuthError {
         return error;
     }
     AuthError::unavailable("could_not_check").with_source(error)
-}
-
-impl Future for VerifyFuture {
-    type Output = Result<Identity, AuthError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.state {
-            State::Ready(result) => Poll::Ready(result.take().expect("polled after completion")),
-            State::Waiting(future) => future.as_mut().poll(cx),
-        }
-    }
-}
-
-impl fmt::Debug for VerifyFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyFuture").finish_non_exhaustive()
-    }
 }

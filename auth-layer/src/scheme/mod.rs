@@ -2,6 +2,7 @@
 
 mod closure;
 mod conflict;
+mod future;
 mod tuple;
 
 use http::header::AUTHORIZATION;
@@ -10,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::closure::{SchemeFn, scheme_fn};
 pub use self::conflict::ConflictPolicy;
+pub use self::future::VerifyFuture;
 pub(crate) use self::tuple::{check_agreement, multiple_credentials};
 use crate::{AuthError, Challenges, Identity};
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use auth_layer::{
     AuthError, AuthErrorKind, AuthLayer, Challenges, ConfigError, Identity, Revocations as _,
-    Scheme, SharedClock, Verdict, authorization,
+    Scheme, SharedClock, Verdict, VerifyFuture, authorization,
 };
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -25,7 +25,6 @@ use self::possession::Presented;
 pub use self::token::BearerToken;
 use self::verify::Taken;
 pub(crate) use self::verify::Verified;
-pub use self::verify::VerifyFuture;
 use crate::binding::Confirmation;
 use crate::cache::{DEFAULT_CAPACITY, TokenCache};
 use crate::dpop::PROOF;

@@ -1,13 +1,10 @@
 //! From a token to an identity: at once where everything is known, else waiting for keys or for
 //! the store of revocations.
 
-use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use auth_layer::{AuthError, AuthErrorKind, Identity, Verdict};
+use auth_layer::{AuthError, AuthErrorKind, Identity, Verdict, VerifyFuture};
 
 use super::token::Note;
 use super::{BearerToken, Inner};
@@ -16,17 +13,6 @@ use crate::policy::AccessToken;
 use crate::token::{Claims, Compact, Header};
 use crate::verifier::{Look, Trusted, could_not_ask};
 use crate::{IssuedToken, Revocations, SharedRevocations};
-
-/// Verifies one token. Ready at once unless keys are fetched or revocations are asked for elsewhere.
-#[must_use = "futures do nothing unless polled"]
-pub struct VerifyFuture {
-    state: State,
-}
-
-enum State {
-    Ready(Option<Result<Identity, AuthError>>),
-    Waiting(Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>),
-}
 
 /// A token whose signature and claims hold, now or when it was seen before.
 ///
@@ -64,18 +50,15 @@ enum Step {
 
 pub(super) fn start(inner: &Arc<Inner>, mut token: BearerToken) -> VerifyFuture {
     if token.presented().proof.is_some() {
-        let state = State::Waiting(Box::pin(Arc::clone(inner).with_proof(token)));
-        return VerifyFuture { state };
+        return VerifyFuture::waiting(Arc::clone(inner).with_proof(token));
     }
-    let step = inner.step(&mut token);
-    let state = match step {
-        Step::Done(result) => State::Ready(Some(result)),
-        Step::Ask(verified, revocations) => State::Waiting(Box::pin(verified.ask(revocations))),
+    match inner.step(&mut token) {
+        Step::Done(result) => VerifyFuture::ready(result),
+        Step::Ask(verified, revocations) => VerifyFuture::waiting(verified.ask(revocations)),
         Step::MissingKey { trusted } => {
-            State::Waiting(Box::pin(Arc::clone(inner).with_new_keys(token, trusted)))
+            VerifyFuture::waiting(Arc::clone(inner).with_new_keys(token, trusted))
         }
-    };
-    VerifyFuture { state }
+    }
 }
 
 /// As [`start`], for a layer that need not keep the request.
@@ -260,22 +243,5 @@ impl Verified {
             .await
             .map_err(could_not_ask)?;
         self.admit(revoked)
-    }
-}
-
-impl Future for VerifyFuture {
-    type Output = Result<Identity, AuthError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.state {
-            State::Ready(result) => Poll::Ready(result.take().expect("polled after completion")),
-            State::Waiting(future) => future.as_mut().poll(cx),
-        }
-    }
-}
-
-impl fmt::Debug for VerifyFuture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifyFuture").finish_non_exhaustive()
     }
 }
