@@ -36,6 +36,9 @@ for library in "${libraries[@]}" redis-store; do
     cargo clippy --package "$library" --no-default-features --quiet -- -D warnings
     cargo check --package "$library" --quiet
 done
+for feature in refresh remote reqwest key-ring; do
+    cargo clippy --package jwt-layer --no-default-features --features "aws-lc,$feature" --quiet -- -D warnings
+done
 for database in sqlite postgres; do
     cargo clippy --package sql-store --no-default-features --features "$database" --quiet -- -D warnings
 done
