@@ -1,7 +1,7 @@
 //! Web origins, parsed before they are compared.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::Uri;
@@ -12,7 +12,9 @@ use crate::ConfigError;
 ///
 /// Comparing URLs as text is how `http://localhost@evil.example` gets mistaken for localhost. An
 /// `Origin` can only be made by parsing: user information, paths, queries and hosts with odd
-/// characters are refused, default ports are filled in and names are lower-cased.
+/// characters are refused, default ports are filled in and names are lower-cased. So are addresses in
+/// odd notation, such as `2130706433` or `0x7f.1`, which some readers take for `127.0.0.1` and others
+/// for a name.
 ///
 /// ```
 /// use auth_layer::Origin;
@@ -92,9 +94,12 @@ impl FromStr for Origin {
         let is_v6 = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
-            .is_some_and(|host| host.parse::<std::net::Ipv6Addr>().is_ok());
+            .is_some_and(|host| host.parse::<Ipv6Addr>().is_ok());
         if !is_name && !is_v6 {
             return refuse("has a host that is neither a name nor an address");
+        }
+        if is_name && ends_in_number(&host) && host.parse::<Ipv4Addr>().is_err() {
+            return refuse("has an IPv4 address in odd notation");
         }
         let port = match authority.as_str().get(authority.host().len()..) {
             None | Some("") => {
@@ -111,6 +116,17 @@ impl FromStr for Origin {
         };
         Ok(Self { https, host, port })
     }
+}
+
+/// Whether readers by the URL Standard take a host for an IPv4 address: one whose last label is a
+/// number, be it decimal, octal or hexadecimal.
+fn ends_in_number(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_hex = last
+        .strip_prefix("0x")
+        .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    is_hex || (!last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()))
 }
 
 impl fmt::Display for Origin {
@@ -159,6 +175,36 @@ mod tests {
         ] {
             let origin = text.parse::<Origin>().ok().map(|origin| origin.to_string());
             assert_eq!(origin.as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn x_14_an_ipv4_address_has_one_notation() {
+        for (host, fine) in [
+            ("127.0.0.1", true),
+            ("10.0.0.1", true),
+            ("1.example", true),
+            ("0x7f.example", true),
+            ("a.0xg", true),
+            ("1.2.3.4a", true),
+            ("2130706433", false),
+            ("127.1", false),
+            ("127.0.1", false),
+            ("127.0.0.1.", false),
+            ("127.0.0.01", false),
+            ("0177.0.0.1", false),
+            ("017700000001", false),
+            ("0x7f000001", false),
+            ("0X7F.1", false),
+            ("0x7f.0.0.0x1", false),
+            ("0x", false),
+            ("256.256.256.256", false),
+            ("1.2.3.4.5", false),
+            ("name.1", false),
+            ("name.0x1.", false),
+        ] {
+            let origin = format!("https://{host}:8443").parse::<Origin>();
+            assert_eq!(origin.is_ok(), fine, "{host}");
         }
     }
 

@@ -137,6 +137,52 @@ async fn key_06_only_public_addresses_if_so_asked() {
 }
 
 #[tokio::test]
+async fn key_06_no_notation_of_an_address_gets_around_that() {
+    let server = Server::start(Answer::Json("{}".into())).await;
+    let public = limits().with_addresses(Addresses::Public);
+    let own = ReqwestClient::new().unwrap();
+    for host in [
+        "2130706433",
+        "127.1",
+        "0x7f000001",
+        "0X7F.1",
+        "017700000001",
+        "127.0.0.1.",
+        "0177.0.0.01",
+    ] {
+        let plain = server.url.replace("127.0.0.1", host);
+        for url in [plain.replace("http:", "https:"), plain] {
+            let kind = failure(&client(), &url, &public).await;
+            assert_eq!(kind, HttpErrorKind::Url, "{url}");
+            // And the client by itself, whose reader of URLs takes them for what they are.
+            let error = HttpClient::send(&own, request(&url), &public).await;
+            let kind = error.unwrap_err().kind();
+            assert_eq!(kind, HttpErrorKind::Address, "{url}");
+        }
+    }
+    assert_eq!(server.hits(), 0);
+}
+
+#[tokio::test]
+async fn key_06_no_proxy_connects_where_this_service_must_not() {
+    let proxy = Server::start(Answer::Json("{}".into())).await;
+    let client = ReqwestClient::customized(|builder| {
+        builder.proxy(reqwest::Proxy::all(&proxy.url).unwrap())
+    });
+    let client = SharedHttpClient::new(client.unwrap());
+    let inside = "http://localhost:9/latest/meta-data";
+    let public = limits().with_addresses(Addresses::Public);
+    assert_eq!(
+        failure(&client, inside, &public).await,
+        HttpErrorKind::Address
+    );
+    assert_eq!(proxy.hits(), 0);
+    // Elsewhere it is used: it was asked for.
+    assert!(client.send(request(inside), &limits()).await.is_ok());
+    assert_eq!(proxy.hits(), 1);
+}
+
+#[tokio::test]
 async fn key_06_plain_http_goes_nowhere_but_to_this_machine() {
     let kind = failure(&client(), "http://id.example.com/jwks.json", &limits()).await;
     assert_eq!(kind, HttpErrorKind::Url);

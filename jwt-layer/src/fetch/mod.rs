@@ -102,8 +102,12 @@ impl SharedHttpClient {
 fn check_target(uri: &Uri, limits: &HttpLimits) -> Result<(), HttpError> {
     let url = SecureUrl::try_from(uri)
         .map_err(|error| HttpError::new(HttpErrorKind::Url).with_source(error))?;
-    // Names are checked where they are looked up.
-    let host = url.host().trim_start_matches('[').trim_end_matches(']');
+    check_host(url.host(), limits)
+}
+
+/// Refuses an address that may not be connected to. Names are checked where they are looked up.
+fn check_host(host: &str, limits: &HttpLimits) -> Result<(), HttpError> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
     match host.parse::<IpAddr>() {
         Ok(address) if !limits.addresses.admit(address) => {
             Err(HttpError::new(HttpErrorKind::Address))

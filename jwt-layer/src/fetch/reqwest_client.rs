@@ -11,7 +11,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 
-use super::{Addresses, HttpClient, HttpError, HttpErrorKind, HttpLimits};
+use super::{Addresses, HttpClient, HttpError, HttpErrorKind, HttpLimits, check_host};
 
 /// How long connecting may take, within the time for the whole.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -86,6 +86,9 @@ impl HttpClient for ReqwestClient {
         };
         let mut request = reqwest::Request::try_from(request)
             .map_err(|error| HttpError::new(HttpErrorKind::Url).with_source(error.without_url()))?;
+        // reqwest's reader of URLs knows more notations of an address than `Uri`, and an address is not
+        // looked up.
+        check_host(request.url().host_str().unwrap_or_default(), limits)?;
         *request.timeout_mut() = Some(limits.timeout);
         let mut answer = client.execute(request).await.map_err(failed)?;
 
