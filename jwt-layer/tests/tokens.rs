@@ -10,8 +10,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::*;
 use http::StatusCode;
 use jwt_layer::{
-    AccessTokenRequest, Algorithm, ClientToken, Issuer, Jwt, KeySet, SigningKey, TokenVerifier,
-    VerificationPolicy, VerifyingKey,
+    AccessTokenRequest, Algorithm, ClientToken, Issuer, Jwt, KeySet, MemoryRevocations,
+    SharedRevocations, SigningKey, TokenVerifier, VerificationPolicy, VerifyingKey,
 };
 use serde_json::{Value, json};
 
@@ -401,6 +401,25 @@ async fn jwt_11_other_kinds_of_token_are_refused() {
         let token = token_of_type("at+jwt", &less);
         assert_eq!(refusal(&strict, &token).await, "missing_claim", "{name}");
     }
+}
+
+#[tokio::test]
+async fn jwt_19_an_empty_id_is_no_id() {
+    let nameless = claims_with(json!({ "jti": "", "client_id": "app" }));
+
+    let strict = Jwt::new(strict().build().unwrap(), key()).clock(clock());
+    let token = token_of_type("at+jwt", &nameless);
+    assert_eq!(refusal(&strict, &token).await, "missing_jti");
+
+    // What is taken back by it would be everybody's.
+    let lenient = jwt().revocations(SharedRevocations::new(MemoryRevocations::new()));
+    let alice = lenient.verify_token(&token).await.unwrap();
+    assert_eq!(alice.token_id(), None);
+    let refused = lenient.revoke(&alice).await.unwrap_err();
+    assert_eq!(refused.reason(), "not_a_token_with_an_id");
+
+    let verifier = TokenVerifier::new(plain().build().unwrap(), key()).clock(clock());
+    assert_eq!(verifier.verify(&token).await.unwrap().token_id(), None);
 }
 
 #[tokio::test]

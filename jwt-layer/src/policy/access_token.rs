@@ -84,6 +84,8 @@ impl VerificationPolicy<AccessToken> {
 
     /// Access tokens of issuers that do not follow RFC 9068.
     ///
+    /// A `jti` that is empty is no id, as if there were none.
+    ///
     /// Nothing in such a token says that it is one. So tokens of another `typ` are refused, and
     /// tokens with claims that only ID tokens (`nonce`, `at_hash`, `c_hash`, `s_hash`), security
     /// events (`events`) and DPoP proofs (`htm`, `htu`) have. An ID token without any of these is
@@ -185,7 +187,8 @@ impl AccessToken {
         if is_client {
             identity = identity.extra(ClientToken(()));
         }
-        if let Some(id) = claims.string("jti")? {
+        // An empty one would be the id of everybody's token: to take back one would take back all.
+        if let Some(id) = claims.string("jti")?.filter(|id| !id.is_empty()) {
             identity = identity.token_id(id.into_owned());
         }
         if let Some(id) = claims.string("sid")?.filter(|id| !id.is_empty()) {
@@ -243,6 +246,9 @@ impl Rules for AccessToken {
         // A bound token without a proof is a stolen one (RFC 9449 section 7.2): whoever uses an
         // identity with a confirmation has asked for the proof.
         let confirmation = Confirmation::read(claims)?;
+        if !self.is_plain && claims.string("jti")?.is_none_or(|id| id.is_empty()) {
+            return Err(AuthError::invalid("missing_jti"));
+        }
         if self.is_plain {
             token.check_named_kind(&["access", "bearer", "dpop"])?;
             let foreign = ["at_hash", "c_hash", "s_hash", "events", "htm", "htu"];

@@ -35,12 +35,13 @@ impl<K: TokenKind> VerifiedToken<K> {
     ) -> Result<Self, AuthError> {
         let text = |name| Ok::<_, AuthError>(claims.string(name)?.map(|text| text.into()));
         let audiences = claims.strings("aud")?.unwrap_or_default();
+        let token_id = claims.string("jti")?.filter(|id| !id.is_empty());
         Ok(Self {
             payload: Vec::new(),
             issuer: Arc::clone(&common.issuer),
             subject: text("sub")?,
             audiences: audiences.into_iter().map(Into::into).collect(),
-            token_id: text("jti")?,
+            token_id: token_id.map(Into::into),
             times: proof.times,
             key: proof.key,
             proved: proof.proved,
@@ -91,7 +92,7 @@ impl<K: TokenKind> VerifiedToken<K> {
         self.audiences.iter().map(AsRef::as_ref)
     }
 
-    /// `jti`.
+    /// `jti`; one that is empty is none.
     pub fn token_id(&self) -> Option<&str> {
         self.token_id.as_deref()
     }
