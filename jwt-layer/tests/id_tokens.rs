@@ -169,6 +169,30 @@ async fn an_id_token_is_the_one_that_this_login_expects() {
             None,
         ),
         (
+            "an empty nonce",
+            json!({ "nonce": "" }),
+            ExpectedIdToken::with_nonce(""),
+            Some("missing_nonce"),
+        ),
+        (
+            "none asked, in front",
+            no_nonce.clone(),
+            ExpectedIdToken::without_nonce().from_front_channel(),
+            Some("missing_nonce"),
+        ),
+        (
+            "refreshed, in front",
+            json!({}),
+            again().first_nonce("n").from_front_channel(),
+            Some("missing_nonce"),
+        ),
+        (
+            "same nonce, in front",
+            json!({}),
+            nonce().from_front_channel(),
+            None,
+        ),
+        (
             "ill-typed nonce",
             json!({ "nonce": ["n"] }),
             nonce(),

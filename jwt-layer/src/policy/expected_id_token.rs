@@ -39,7 +39,8 @@ enum Nonce {
 }
 
 impl ExpectedIdToken {
-    /// The token of a login whose request had this `nonce`.
+    /// The token of a login whose request had this `nonce`. An empty one is none, and no token is the
+    /// one expected.
     pub fn with_nonce(nonce: impl Into<Box<str>>) -> Self {
         Self::new(Nonce::Sent(nonce.into()))
     }
@@ -124,7 +125,9 @@ impl ExpectedIdToken {
     }
 
     /// The token came through the browser (implicit and hybrid flows): the hash of whatever came
-    /// beside it must be there, and not only be right. Default: it came straight from the issuer.
+    /// beside it must be there, and not only be right, and the request must have had a
+    /// [nonce](Self::with_nonce): anybody can bring a token of another login (OpenID Connect Core
+    /// sections 3.2.2.1 and 3.3.2.1). Default: it came straight from the issuer.
     pub fn from_front_channel(mut self) -> Self {
         self.front_channel = true;
         self
@@ -136,6 +139,13 @@ impl ExpectedIdToken {
         now: SystemTime,
         leeway: Duration,
     ) -> Result<(), AuthError> {
+        let can_tell = match &self.nonce {
+            Nonce::Sent(sent) => !sent.is_empty(),
+            Nonce::NotSent | Nonce::Earlier(_) => !self.front_channel,
+        };
+        if !can_tell {
+            return Err(AuthError::invalid("missing_nonce"));
+        }
         let nonce = token.nonce();
         let fits = match &self.nonce {
             Nonce::Sent(sent) => nonce == Some(sent),
