@@ -67,6 +67,10 @@ async fn accepts(kind: &str, token: &str) -> bool {
             verifier(policy).verify(token).await.is_ok()
         }
         "id" => verifier(id_tokens()).verify(token, &nonce).await.is_ok(),
+        "id without nonce" => {
+            let expected = ExpectedIdToken::without_nonce();
+            verifier(id_tokens()).verify(token, &expected).await.is_ok()
+        }
         "logout" => verifier(logout_tokens()).verify(token).await.is_ok(),
         "assertion" => verifier(assertions()).verify(token).await.is_ok(),
         "user info" => {
@@ -95,6 +99,21 @@ async fn jwt_11_a_token_of_one_kind_is_refused_by_the_policy_of_every_other() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn jwt_11_a_login_without_a_nonce_takes_no_access_token() {
+    let bare = with(&claims(), &json!({ "aud": CLIENT }));
+    let expected = ExpectedIdToken::without_nonce();
+    for name in ["client_id", "scope", "scp", "cnf"] {
+        let token = sign(None, &with(&bare, &json!({ name: "app" })));
+        let refused = verifier(id_tokens()).verify(&token, &expected).await;
+        let refused = refused.map_err(|error| error.reason());
+        assert_eq!(refused.err(), Some("not_an_id_token"), "{name}");
+    }
+    let token = sign(None, &with(&bare, &json!({ "client_id": CLIENT })));
+    let lenient = verifier(id_tokens().accept_client_id());
+    assert!(lenient.verify(&token, &expected).await.is_ok());
 }
 
 #[tokio::test]
@@ -273,14 +292,19 @@ proptest! {
         ]),
     ) {
         let token = sign(typ, &claims);
-        let kinds = ["plain access", "id", "logout", "assertion", "user info", "introspection", "jarm"];
+        let kinds = [
+            "plain access", "id", "id without nonce", "logout", "assertion", "user info",
+            "introspection", "jarm",
+        ];
         let accepting: Vec<_> = kinds
             .into_iter()
             .filter(|kind| accepts(kind, &token).now_or_never().unwrap())
             .collect();
-        // Neither has anything that the other lacks: told apart by their audience.
-        if accepting != ["plain access", "user info"] {
-            prop_assert!(accepting.len() <= 1, "{accepting:?} {claims}");
-        }
+        // With nothing of their own, these are told apart by their audience.
+        let bare = ["plain access", "id without nonce", "user info"];
+        let own = ["nonce", "client_id", "scope", "at_hash"];
+        let is_bare = accepting.iter().all(|kind| bare.contains(kind))
+            && own.iter().all(|name| claims.get(*name).is_none());
+        prop_assert!(accepting.len() <= 1 || is_bare, "{accepting:?} {claims}");
     }
 }

@@ -19,6 +19,7 @@ pub struct IdToken {
     client_id: Box<str>,
     trusted_audiences: Vec<Box<str>>,
     authorized_parties: Vec<Box<str>>,
+    client_claim: bool,
     scope: bool,
 }
 
@@ -37,8 +38,12 @@ impl VerificationPolicy<IdToken> {
     ///
     /// `aud` holds the client, and nobody who is not [trusted](PolicyBuilder::trust_audience). An
     /// `azp` is the client, and there if there are several audiences. Tokens of another `typ` are
-    /// refused, and those with claims that only access tokens (`scope`, `scp`, `cnf`), security events
+    /// refused, and those with claims that only access tokens (`client_id`, `scope`, `scp`, `cnf`), security events
     /// (`events`), DPoP proofs (`htm`, `htu`) and introspection answers have.
+    ///
+    /// A token without `nonce` has nothing that a UserInfo response with times, or a plain access token
+    /// without any of these claims, could not have: they are told apart by their audience alone. A
+    /// login with a nonce takes neither.
     ///
     /// What one login expects of its token is said when it is
     /// [verified](TokenVerifier::<IdToken>::verify).
@@ -51,6 +56,7 @@ impl VerificationPolicy<IdToken> {
             client_id: client_id.clone(),
             trusted_audiences: Vec::new(),
             authorized_parties: Vec::new(),
+            client_claim: false,
             scope: false,
         };
         PolicyBuilder::new(kind, issuer.into(), Some(client_id)).with_required(&["iat"])
@@ -69,6 +75,12 @@ impl PolicyBuilder<IdToken> {
     /// a phone. Default: none.
     pub fn authorized_party(mut self, client_id: impl Into<Box<str>>) -> Self {
         self.policy.kind.authorized_parties.push(client_id.into());
+        self
+    }
+
+    /// Accepts ID tokens with `client_id`, which some issuers put into them.
+    pub fn accept_client_id(mut self) -> Self {
+        self.policy.kind.client_claim = true;
         self
     }
 
@@ -114,8 +126,9 @@ impl Rules for IdToken {
     fn check(&self, token: &Signed<'_>) -> Result<Login, AuthError> {
         let claims = token.claims;
         let foreign = ["cnf", "events", "htm", "htu", "token_introspection"];
-        let scope = ["scope", "scp"];
-        if claims.has_any(&foreign) || (claims.has_any(&scope) && !self.scope) {
+        let of_access_tokens = (claims.has("client_id") && !self.client_claim)
+            || (claims.has_any(&["scope", "scp"]) && !self.scope);
+        if claims.has_any(&foreign) || of_access_tokens {
             return Err(AuthError::invalid("not_an_id_token"));
         }
         token.check_named_kind(&["id"])?;

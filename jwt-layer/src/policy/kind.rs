@@ -14,6 +14,11 @@ use crate::token::Claims;
 ///
 /// Kinds exclude each other: a token of one kind is refused by the policy of every other, and what
 /// is made for one kind does not take the policy of another. The trait is sealed.
+///
+/// Three kinds have no `typ` of their own and need not have a claim of their own: plain access tokens
+/// without `client_id` and scopes, ID tokens without `nonce` and hashes, and UserInfo responses with
+/// times. Nothing but the audience tells these apart. So give no service the name of a client, send a
+/// `nonce` with every login, and take access tokens of RFC 9068 where there is the choice.
 pub trait TokenKind: Rules {}
 
 impl<K: Rules> TokenKind for K {}
