@@ -23,8 +23,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use common::{AUDIENCE, ISSUER, NOW, SECRET, at, claims_with, token};
 use http::{HeaderMap, Request, StatusCode, header};
 use jwt_layer::{
-    AccessTokenRequest, Algorithm, Dpop, DpopBuilder, Issuer, Jwt, MemoryRevocations, Revocations,
-    SigningKey,
+    AccessTokenRequest, Algorithm, CertificateThumbprint, ClientCertificate, Dpop, DpopBuilder,
+    Issuer, Jwt, MemoryRevocations, Revocations, SigningKey,
 };
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use prover::Prover;
@@ -103,6 +103,34 @@ async fn send_to(
     Answer {
         status: res.status(),
         headers: res.headers().clone(),
+    }
+}
+
+#[tokio::test]
+async fn mtl_01_a_token_bound_to_key_and_certificate_needs_both() {
+    let prover = Prover::new();
+    let own = CertificateThumbprint::of_der(b"own").to_string();
+    let token = token(&claims_with(
+        json!({ "cnf": { "jkt": prover.jkt(), "x5t#S256": own } }),
+    ));
+    let app = app(&jwt(builder()).certificate_bound_tokens());
+    for (id, scheme, certificate, status) in [
+        ("1", "DPoP", Some(&b"own"[..]), StatusCode::OK),
+        ("2", "DPoP", None, StatusCode::UNAUTHORIZED),
+        ("3", "DPoP", Some(b"other"), StatusCode::UNAUTHORIZED),
+        ("4", "Bearer", Some(b"own"), StatusCode::UNAUTHORIZED),
+    ] {
+        let mut req = Request::get("/")
+            .header(header::AUTHORIZATION, format!("{scheme} {token}"))
+            .header("DPoP", prover.proof(&token, id))
+            .body(Body::empty())
+            .unwrap();
+        if let Some(certificate) = certificate {
+            let certificate = ClientCertificate::of_der(certificate);
+            req.extensions_mut().insert(certificate);
+        }
+        let res = app.clone().oneshot(req).await.unwrap();
+        assert_eq!(res.status(), status, "{scheme} {certificate:?}");
     }
 }
 

@@ -8,7 +8,7 @@ mod provider;
 
 use std::time::Duration;
 
-use common::{AUDIENCE, ISSUER, refusal};
+use common::{AUDIENCE, ISSUER, claims, clock, key, plain, refusal, token};
 use jwt_layer::{
     Addresses, Algorithm, HttpLimits, Jwt, MemoryRevocations, PolicyBuilder, RemoteKeys,
     SharedRevocations, TenantIssuers, VerificationPolicy, VerifyingKey,
@@ -129,6 +129,25 @@ async fn an_issuer_with_another_policy_has_its_tokens_verified_anew() {
     tenants.replace(policy, keys).unwrap();
     assert_eq!(refusal(&jwt, &token).await, "bad_signature");
     assert!(jwt.verify_token(&new.token()).await.is_ok());
+}
+
+#[tokio::test]
+async fn jwt_21_what_another_policy_has_admitted_is_not_served_again() {
+    let tenants = TenantIssuers::new(1).unwrap();
+    let jwt = Jwt::for_tenants(tenants.clone()).clock(clock());
+    tenants.insert(plain().build().unwrap(), key()).unwrap();
+    let token = token(&claims());
+    assert!(jwt.verify_token(&token).await.is_ok());
+
+    // The key stays the same: nothing but the policy tells that the token is refused now.
+    let other = VerificationPolicy::plain_access_token(ISSUER, "https://other.example.com");
+    tenants.replace(other.build().unwrap(), key()).unwrap();
+    assert_eq!(refusal(&jwt, &token).await, "wrong_audience");
+
+    let tenant = plain().tenant("acme").build().unwrap();
+    tenants.replace(tenant, key()).unwrap();
+    let identity = jwt.verify_token(&token).await.unwrap();
+    assert_eq!(identity.tenant(), Some("acme"));
 }
 
 #[tokio::test(start_paused = true)]

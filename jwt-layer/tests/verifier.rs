@@ -14,8 +14,8 @@ use auth_layer::{AuthError, AuthErrorKind, Identity};
 use common::*;
 use jwt_layer::kind::{DpopProof, IdToken};
 use jwt_layer::{
-    ExpectedIdToken, KeyLookup, KeySource, Keys, TokenVerifier, VerificationPolicy, VerifiedToken,
-    VerifyingKey, WantedKey,
+    Algorithm, ExpectedIdToken, KeyLookup, KeySource, Keys, TokenVerifier, VerificationPolicy,
+    VerifiedToken, VerifyingKey, WantedKey,
 };
 use serde_json::{Value, json};
 
@@ -68,6 +68,47 @@ async fn a_token_is_refused_for_what_a_request_is_refused_for() {
     let long = token(&claims_with(json!({ "pad": "x".repeat(8192) })));
     let error = verifier(key()).verify(&long).await.unwrap_err();
     assert_eq!(error.reason(), "token_too_long");
+}
+
+#[tokio::test]
+async fn dpo_01_mtl_01_a_bound_token_proves_nobody_by_itself() {
+    let hash = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    for cnf in [
+        json!({ "jkt": hash }),
+        json!({ "x5t#S256": hash }),
+        json!({ "jkt": hash, "x5t#S256": hash }),
+    ] {
+        let token = token(&claims_with(json!({ "cnf": cnf })));
+        let refused = verifier(key()).verify(&token).await;
+        let refused = refused.map_err(|error| error.reason()).err();
+        assert_eq!(refused, Some("sender_constrained_token"), "{cnf}");
+    }
+}
+
+/// Answers with one key, whatever was asked for.
+struct Stubborn(Arc<VerifyingKey>);
+
+impl KeySource for Stubborn {
+    fn find(&self, _: &WantedKey<'_>) -> KeyLookup {
+        KeyLookup::Found(Arc::clone(&self.0))
+    }
+}
+
+#[tokio::test]
+async fn jwt_02_a_source_with_a_key_of_another_algorithm_widens_nothing() {
+    // The policy allows what the header says; the key that the source gives is for another.
+    let policy = || plain().algorithms([Algorithm::Hs256, Algorithm::Hs384]);
+    for (named, refused) in [("HS256", None), ("HS384", Some("bad_signature"))] {
+        let header = json!({ "alg": named }).to_string();
+        let token = forge(&header, &claims().to_string(), &SECRET);
+        let source = Arc::new(Stubborn(Arc::new(key())));
+        let verifier = TokenVerifier::new(policy().build().unwrap(), source).clock(clock());
+        let verified = verifier
+            .verify(&token)
+            .await
+            .map_err(|error| error.reason());
+        assert_eq!(verified.err(), refused, "{named}");
+    }
 }
 
 #[test]
