@@ -14,7 +14,8 @@ use auth_layer::{Identity, RequireAuth, Requirement, SharedClock};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
-use common::{AUDIENCE, ISSUER, NOW, at, claims, token};
+use common::kinds::{introspection_claims, introspections, sign, verifier, with};
+use common::{AUDIENCE, ISSUER, NOW, at, claims, forge, token};
 use http::{Request, StatusCode, header};
 use jwt_layer::{
     ClientAuthentication, HttpLimits, Introspection, IntrospectionBuilder, MemoryRevocations,
@@ -255,18 +256,131 @@ async fn requests_with_one_token_wait_for_one_question() {
 
 #[tokio::test]
 async fn the_question_says_who_asks_and_hides_nothing_in_the_url() {
+    const ASKED: &str = "token=one%2B%2F%3D&token_type_hint=access_token";
+    for (authentication, header, body) in [
+        (
+            ClientAuthentication::basic("a:pi", "s%cret"),
+            // `a%3Api:s%25cret`
+            Some("Basic YSUzQXBpOnMlMjVjcmV0"),
+            ASKED.to_owned(),
+        ),
+        (
+            ClientAuthentication::post("a:pi", "s%c&r=t"),
+            None,
+            format!("{ASKED}&client_id=a%3Api&client_secret=s%25c%26r%3Dt"),
+        ),
+        (
+            ClientAuthentication::bearer("our-own.token"),
+            Some("Bearer our-own.token"),
+            ASKED.to_owned(),
+        ),
+    ] {
+        let server = Server::start(answer(json!({}))).await;
+        let app = app(builder(&server, &Time::new()).client_authentication(authentication));
+        assert_eq!(send(&app, "one+/=").await, StatusCode::OK);
+        let seen = server.seen().remove(0);
+        assert_eq!((&*seen.path, seen.query), ("/introspect", None));
+        let sent = seen.headers.get("authorization");
+        assert_eq!(sent.map(|value| value.to_str().unwrap()), header);
+        assert_eq!(seen.body, body);
+        assert_eq!(
+            seen.headers["content-type"],
+            "application/x-www-form-urlencoded"
+        );
+        assert_eq!(seen.headers["accept"], "application/json");
+    }
+}
+
+#[tokio::test]
+async fn a_credential_of_ours_that_cannot_be_sent_says_nothing_about_the_token() {
     let server = Server::start(answer(json!({}))).await;
+    let authentication = ClientAuthentication::bearer("two\r\nlines");
+    let app = app(builder(&server, &Time::new()).client_authentication(authentication));
+    assert_eq!(send(&app, "one").await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(server.hits(), 0);
+}
+
+#[tokio::test]
+async fn oau_28_where_signed_answers_are_asked_for_no_other_is_taken() {
+    const JWT: &str = "application/token-introspection+jwt";
+    const TYPE: Option<&str> = Some("token-introspection+jwt");
+    const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+    let Answer::Json(plain) = answer(json!({})) else {
+        panic!("it is JSON")
+    };
+    let active: Value = serde_json::from_str(&plain).unwrap();
+    let response = |changes| {
+        let good = with(
+            &introspection_claims(),
+            &json!({ "token_introspection": active }),
+        );
+        with(&good, &changes)
+    };
+    let about = |changes| response(json!({ "token_introspection": with(&active, &changes) }));
+    let signed = |changes| sign(TYPE, &response(changes));
+    let header = json!({ "alg": "HS256", "typ": TYPE }).to_string();
+    let forged = forge(&header, &response(json!({})).to_string(), &[8; 32]);
+    for (kind, body, status) in [
+        (JWT, signed(json!({})), StatusCode::OK),
+        (
+            "Application/Token-Introspection+JWT; charset=utf-8",
+            signed(json!({})),
+            StatusCode::OK,
+        ),
+        (
+            JWT,
+            signed(json!({ "token_introspection": { "active": false } })),
+            StatusCode::UNAUTHORIZED,
+        ),
+        // It is judged as one that is not signed.
+        (
+            JWT,
+            sign(TYPE, &about(json!({ "aud": "https://other.example" }))),
+            StatusCode::UNAUTHORIZED,
+        ),
+        (
+            JWT,
+            sign(TYPE, &about(json!({ "exp": NOW }))),
+            StatusCode::UNAUTHORIZED,
+        ),
+        // What is not signed, or not for us, or not of now, is no answer.
+        ("application/json", plain.clone(), UNAVAILABLE),
+        (JWT, plain.clone(), UNAVAILABLE),
+        ("application/json", signed(json!({})), UNAVAILABLE),
+        ("application/jwt", signed(json!({})), UNAVAILABLE),
+        (JWT, forged, UNAVAILABLE),
+        (JWT, sign(Some("JWT"), &response(json!({}))), UNAVAILABLE),
+        (JWT, sign(Some("at+jwt"), &response(json!({}))), UNAVAILABLE),
+        (JWT, signed(json!({ "aud": "client-2" })), UNAVAILABLE),
+        (
+            JWT,
+            signed(json!({ "iss": "https://evil.example" })),
+            UNAVAILABLE,
+        ),
+        (JWT, signed(json!({ "iat": NOW - 361 })), UNAVAILABLE),
+        (
+            JWT,
+            signed(json!({ "token_introspection": null, "active": true })),
+            UNAVAILABLE,
+        ),
+        (
+            JWT,
+            signed(json!({ "token_introspection": plain })),
+            UNAVAILABLE,
+        ),
+        (JWT, String::new(), UNAVAILABLE),
+    ] {
+        let headers = vec![("content-type", kind.to_owned())];
+        let server = Server::start(Answer::Plain(200, headers, body.clone())).await;
+        let app = app(builder(&server, &Time::new()).signed(verifier(introspections())));
+        assert_eq!(send(&app, "opaque").await, status, "{kind} {body}");
+        assert_eq!(server.seen().remove(0).headers["accept"], JWT);
+    }
+    // And a signed answer is none where plain ones are expected.
+    let headers = vec![("content-type", JWT.to_owned())];
+    let server = Server::start(Answer::Plain(200, headers, signed(json!({})))).await;
     let app = app(builder(&server, &Time::new()));
-    assert_eq!(send(&app, "one+/=").await, StatusCode::OK);
-    let seen = server.seen().remove(0);
-    assert_eq!(seen.path, "/introspect");
-    // `a%3Api:s%25cret`
-    assert_eq!(seen.headers["authorization"], "Basic YSUzQXBpOnMlMjVjcmV0");
-    assert_eq!(
-        seen.headers["content-type"],
-        "application/x-www-form-urlencoded"
-    );
-    assert_eq!(seen.headers["accept"], "application/json");
+    assert_eq!(send(&app, "opaque").await, UNAVAILABLE);
 }
 
 #[tokio::test]

@@ -129,13 +129,16 @@ async fn verified(
     let content = content
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    if !content.trim().eq_ignore_ascii_case(SIGNED) {
+    // Some name a character set, which the type does not have.
+    let essence = content.split(';').next().unwrap_or_default();
+    if !essence.trim().eq_ignore_ascii_case(SIGNED) {
         return Err(wrong());
     }
     let text = std::str::from_utf8(response.body()).map_err(|_| wrong())?;
     let token = verifier.verify(text).await;
     let token = token.map_err(|error| wrong().with_source(error))?;
-    let answer: Box<RawValue> = token.introspection()?;
+    let answer: Result<Box<RawValue>, _> = token.introspection();
+    let answer = answer.map_err(|error| wrong().with_source(error))?;
     Ok(answer.get().as_bytes().to_vec())
 }
 

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::StreamBody;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -47,7 +48,9 @@ struct Shared {
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) path: String,
+    pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Server {
@@ -65,9 +68,11 @@ impl Server {
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let own = Arc::clone(&shared);
-        let app = Router::new().fallback(move |request: Request| {
-            let answer = own.lock().unwrap().next(&request);
-            give(answer)
+        let app = Router::new().fallback(async move |request: Request| {
+            let (head, body) = request.into_parts();
+            let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            let answer = own.lock().unwrap().next(&head, body);
+            give(answer).await
         });
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { url, shared }
@@ -93,10 +98,12 @@ impl Server {
 }
 
 impl Shared {
-    fn next(&mut self, request: &Request) -> Answer {
+    fn next(&mut self, head: &Parts, body: Bytes) -> Answer {
         self.seen.push(Seen {
-            path: request.uri().path().to_owned(),
-            headers: request.headers().clone(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().map(str::to_owned),
+            headers: head.headers.clone(),
+            body,
         });
         let next = self.answers.pop_front();
         next.unwrap_or_else(|| self.always.clone())

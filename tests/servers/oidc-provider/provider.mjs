@@ -1,7 +1,8 @@
 // An OpenID provider for tests. Arguments: the port and the options, as JSON:
 //
 //   clients    as oidc-provider takes them
-//   resources  { "https://api.example": "scope1 scope2" }: resource servers whose access tokens are JWTs
+//   resources  { "https://api.example": "scope1 scope2" }: resource servers whose access tokens are JWTs,
+//              or opaque: { "https://api.example": { "scope": "scope1 scope2", "format": "opaque" } }
 //   settings   anything else of oidc-provider's configuration, laid over what is below
 //
 // Users are made by signing in: the login name is the subject, any password is right.
@@ -73,12 +74,14 @@ function build() {
               error: 'invalid_target', status: 400, statusCode: 400, expose: true,
             });
           }
+          const known = resources[resource];
+          const { scope, format } = typeof known === 'string' ? { scope: known, format: 'jwt' } : known;
           return {
-            scope: resources[resource],
+            scope,
             audience: resource,
-            accessTokenFormat: 'jwt',
+            accessTokenFormat: format,
             accessTokenTTL: 600,
-            jwt: { sign: { alg: 'RS256' } },
+            ...(format === 'jwt' && { jwt: { sign: { alg: 'RS256' } } }),
           };
         },
       },

@@ -35,7 +35,7 @@ impl OidcProvider {
     /// - `clients`: an array, each as `oidc-provider` takes them;
     /// - `resources`: `{"https://api.example": "read write"}`, resource servers and their scopes,
     ///   whose access tokens are JWTs (RFC 9068) signed with RS256; clients ask for one by
-    ///   `resource=` (RFC 8707);
+    ///   `resource=` (RFC 8707); for opaque ones `{"scope": "read write", "format": "opaque"}`;
     /// - `settings`: anything else of the configuration of `oidc-provider`.
     ///
     /// # Panics

@@ -11,11 +11,13 @@ use super::{Answer, Web};
 
 /// The one resource server, with the scopes `read` and `write`.
 pub const API: &str = "https://api.example";
+/// One whose access tokens are opaque.
+pub const OPAQUE_API: &str = "https://opaque.example";
 pub const CLIENT_SECRET: &str = "the-secret-of-both-clients";
 const REDIRECT_URI: &str = "https://app.example/callback";
 
 /// A provider with the client `robot`, which acts for itself, the client `web`, whose users sign in,
-/// and a resource server beside [`API`], `https://other.example`.
+/// and resource servers beside [`API`], `https://other.example` and [`OPAQUE_API`].
 pub fn start() -> OidcProvider {
     let options = json!({
         "clients": [
@@ -32,7 +34,11 @@ pub fn start() -> OidcProvider {
                 "redirect_uris": [REDIRECT_URI],
             },
         ],
-        "resources": { API: "read write", "https://other.example": "read" },
+        "resources": {
+            API: "read write",
+            "https://other.example": "read",
+            OPAQUE_API: { "scope": "read write", "format": "opaque" },
+        },
     });
     OidcProvider::start(&options.to_string())
 }
@@ -53,12 +59,37 @@ pub async fn client_token(provider: &OidcProvider, resource: &str, scope: &str) 
 /// The tokens for `user`, who signs in on the provider's own pages and consents: the answer of the
 /// token endpoint, with `access_token` for [`API`] and `id_token`.
 pub async fn user_tokens(provider: &OidcProvider, user: &str, scope: &str) -> Value {
+    user_tokens_for(provider, API, user, scope).await
+}
+
+/// An access token for `user` and [`OPAQUE_API`].
+pub async fn opaque_token(provider: &OidcProvider, user: &str, scope: &str) -> String {
+    let answer = user_tokens_for(provider, OPAQUE_API, user, scope).await;
+    answer["access_token"].as_str().unwrap().to_owned()
+}
+
+/// Takes back an access token of the client `web` (RFC 7009).
+pub async fn revoke(provider: &OidcProvider, token: &str) {
+    let form = [
+        ("client_id", "web"),
+        ("client_secret", CLIENT_SECRET),
+        ("token", token),
+    ];
+    post(provider, "/token/revocation", &form).await;
+}
+
+async fn user_tokens_for(
+    provider: &OidcProvider,
+    resource: &str,
+    user: &str,
+    scope: &str,
+) -> Value {
     let mut browser = Browser::default();
     let query = form(&[
         ("client_id", "web"),
         ("response_type", "code"),
         ("redirect_uri", REDIRECT_URI),
-        ("resource", API),
+        ("resource", resource),
         ("scope", &format!("openid {scope}")),
     ]);
     let issuer = provider.issuer();
@@ -95,11 +126,15 @@ pub fn with_unknown_key(provider: &OidcProvider) -> String {
 }
 
 async fn token(provider: &OidcProvider, fields: &[(&str, &str)]) -> Value {
-    let url = format!("{}/token", provider.issuer());
+    post(provider, "/token", fields).await.json()
+}
+
+async fn post(provider: &OidcProvider, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let url = format!("{}{path}", provider.issuer());
     let kind = ["content-type: application/x-www-form-urlencoded".to_owned()];
     let answer = Web::new().send("POST", &url, &kind, &form(fields)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    answer.json()
+    answer
 }
 
 fn form(fields: &[(&str, &str)]) -> String {
