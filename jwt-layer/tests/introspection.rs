@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use auth_layer::{Identity, RequireAuth, Requirement, SharedClock};
+use auth_layer::{AuthLayer, Identity, RequireAuth, Requirement, SharedClock};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
@@ -434,6 +434,82 @@ async fn local_validation_and_introspection_must_prove_the_same_principal() {
         send_to(&app, "/checked", &third).await,
         StatusCode::UNAUTHORIZED
     );
+}
+
+#[tokio::test]
+async fn both_kinds_of_tokens_are_taken_side_by_side_and_what_nobody_takes_is_refused() {
+    let server = Server::start(answer(json!({}))).await;
+    let schemes = || {
+        let introspection = builder(&server, &Time::new())
+            .opaque_only()
+            .leave_prefix("key_")
+            .build()
+            .unwrap();
+        let jwt = common::jwt().leave_opaque().leave_prefix("key_");
+        (jwt, introspection)
+    };
+    let who = get(async |identity: Option<Identity>| {
+        identity.map_or_else(String::new, |identity| identity.scheme().to_owned())
+    });
+    let app = |layer: AuthLayer<_>| Router::new().route("/", who.clone()).layer(layer);
+    let open = app(AuthLayer::new(schemes()));
+    let strict = app(AuthLayer::new(schemes()).refuse_unclaimed());
+    let good = token(&claims());
+    let opaque_dots = "one.two.three";
+    let five_parts = "eyJhbGciOiJkaXIifQ.a.b.c.d";
+    for (text, status, scheme, asked) in [
+        (&*good, StatusCode::OK, "bearer", false),
+        ("opaque", StatusCode::OK, "introspection", true),
+        ("eyopaque", StatusCode::OK, "introspection", true),
+        (opaque_dots, StatusCode::OK, "introspection", true),
+        (five_parts, StatusCode::OK, "introspection", true),
+        // What looks like a JWT is never left, so that no other may call it good.
+        (&good[..good.len() - 1], StatusCode::UNAUTHORIZED, "", false),
+        ("ey..", StatusCode::UNAUTHORIZED, "", false),
+        ("eyJ.eyJ.", StatusCode::UNAUTHORIZED, "", false),
+        ("eyJ.eyJ.x", StatusCode::UNAUTHORIZED, "", false),
+        ("", StatusCode::UNAUTHORIZED, "", false),
+        ("a b", StatusCode::UNAUTHORIZED, "", false),
+    ] {
+        for app in [&open, &strict] {
+            let hits = server.hits();
+            let (answered, proved) = ask(app, text).await;
+            assert_eq!((answered, &*proved), (status, scheme), "{text}");
+            // The second time it is remembered, by each of them.
+            let (answered, proved) = ask(app, text).await;
+            assert_eq!((answered, &*proved), (status, scheme), "{text}");
+            assert_eq!(server.hits() - hits, usize::from(asked), "{text}");
+        }
+    }
+    // Left by both.
+    assert_eq!(ask(&open, "key_1").await, (StatusCode::OK, String::new()));
+    assert_eq!(ask(&strict, "key_1").await.0, StatusCode::UNAUTHORIZED);
+
+    // By itself `leave_opaque` makes an opaque token nobody's, and the default refuses it.
+    let alone = common::jwt().leave_opaque();
+    for (layer, status) in [
+        (AuthLayer::new(common::jwt()), StatusCode::UNAUTHORIZED),
+        (AuthLayer::new(alone.clone()), StatusCode::OK),
+        (
+            AuthLayer::new(alone).refuse_unclaimed(),
+            StatusCode::UNAUTHORIZED,
+        ),
+    ] {
+        let app = Router::new().route("/", who.clone()).layer(layer);
+        assert_eq!(ask(&app, "opaque").await, (status, String::new()));
+    }
+}
+
+/// The status and, if it is 200, what the handler said.
+async fn ask(app: &Router, token: &str) -> (StatusCode, String) {
+    let req = Request::get("/").header(header::AUTHORIZATION, format!("Bearer {token}"));
+    let req = req.body(Body::empty()).unwrap();
+    let (head, body) = app.clone().oneshot(req).await.unwrap().into_parts();
+    if head.status != StatusCode::OK {
+        return (head.status, String::new());
+    }
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    (head.status, String::from_utf8(body.to_vec()).unwrap())
 }
 
 #[test]

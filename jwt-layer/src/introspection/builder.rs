@@ -117,7 +117,9 @@ impl IntrospectionBuilder {
         self
     }
 
-    /// Leaves tokens that have the shape of a JWT to another scheme. They then count as nothing sent.
+    /// Leaves tokens that have the shape of a JWT, three parts of which the first starts with `ey`, to
+    /// another scheme, such as a [`Jwt`](crate::Jwt) with [`leave_opaque`](crate::Jwt::leave_opaque).
+    /// They then count as nothing sent.
     pub fn opaque_only(mut self) -> Self {
         self.opaque_only = true;
         self

@@ -65,7 +65,8 @@ use crate::{IssuedToken, SharedRevocations};
 ///
 /// To ask about some requests' JWTs too, put this into a layer of the routes where a revocation must be
 /// noticed, inside the layer with [`Jwt`](crate::Jwt): both must then prove the same principal. To take
-/// both kinds of tokens, let [`opaque_only`](IntrospectionBuilder::opaque_only) leave JWTs to the other.
+/// both kinds of tokens, put both into one layer, and let each leave to the other what is not its own:
+/// [`opaque_only`](IntrospectionBuilder::opaque_only) and [`Jwt::leave_opaque`](crate::Jwt::leave_opaque).
 #[derive(Clone)]
 pub struct Introspection {
     inner: Arc<Inner>,

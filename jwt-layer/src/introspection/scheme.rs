@@ -10,6 +10,7 @@ use auth_layer::{
 use http::request::Parts;
 
 use super::{Introspection, Outcome};
+use crate::token::looks_like_jwt;
 
 /// The longest token that is asked about.
 const MAX_TOKEN_SIZE: usize = 8 * 1024;
@@ -41,8 +42,7 @@ impl Scheme for Introspection {
         if left.any(|prefix| token.starts_with(prefix.as_bytes())) {
             return Ok(None);
         }
-        let is_jwt = token.starts_with(b"ey") && token.iter().filter(|b| **b == b'.').count() == 2;
-        if self.inner.opaque_only && is_jwt {
+        if self.inner.opaque_only && looks_like_jwt(token) {
             return Ok(None);
         }
         if token.is_empty() || token.len() > MAX_TOKEN_SIZE {

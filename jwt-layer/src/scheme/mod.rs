@@ -28,7 +28,7 @@ pub(crate) use self::verify::Verified;
 use crate::binding::Confirmation;
 use crate::cache::{DEFAULT_CAPACITY, TokenCache};
 use crate::dpop::PROOF;
-use crate::token::Compact;
+use crate::token::{Compact, looks_like_jwt};
 use crate::verifier::Trusted;
 use crate::{
     CertificateThumbprint, ClientCertificate, Dpop, Keys, SharedRevocations, TenantIssuers,
@@ -63,6 +63,7 @@ struct Inner {
     revocations: Option<SharedRevocations>,
     challenger: Challenger,
     left: Vec<Box<str>>,
+    opaque_left: bool,
     max_token_size: usize,
     cache: Option<TokenCache>,
     dpop: Option<Dpop>,
@@ -102,6 +103,7 @@ impl Jwt {
                 revocations: None,
                 challenger: Challenger::new(),
                 left: Vec::new(),
+                opaque_left: false,
                 // Without randomness nothing is kept.
                 cache: TokenCache::new(DEFAULT_CAPACITY).ok(),
                 dpop: None,
@@ -212,6 +214,20 @@ impl Jwt {
     #[must_use]
     pub fn leave_prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
         self.change().left.push(prefix.into());
+        self
+    }
+
+    /// Leaves Bearer tokens that do not look like a JWT to another scheme, such as
+    /// `Introspection` (feature `remote`). They then count as nothing sent. Default: refused.
+    ///
+    /// What looks like a JWT has three parts between two dots, and starts with `ey`. It is never left,
+    /// however ill-formed it is. Nor is a token with a DPoP proof.
+    ///
+    /// Somebody else has to look at what is left: by this scheme alone, its sender is anonymous.
+    /// [`AuthLayer::refuse_unclaimed`] refuses what nobody has looked at.
+    #[must_use]
+    pub fn leave_opaque(mut self) -> Self {
+        self.change().opaque_left = true;
         self
     }
 
@@ -343,7 +359,9 @@ impl Scheme for Jwt {
             return self.inner.extract_proved(parts);
         };
         let mut left = self.inner.left.iter();
-        if left.any(|prefix| token.starts_with(prefix.as_bytes())) {
+        if left.any(|prefix| token.starts_with(prefix.as_bytes()))
+            || (self.inner.opaque_left && !looks_like_jwt(token))
+        {
             return Ok(None);
         }
         let found = match self.inner.take(token) {

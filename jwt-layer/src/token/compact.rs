@@ -17,6 +17,12 @@ pub(crate) struct Compact<'a> {
     pub(crate) signed: &'a [u8],
 }
 
+/// Whether a Bearer token is for those who read JWTs, or for those who ask about opaque tokens: three
+/// parts, of which the first begins as `{"` does. Both ask here, so that one of them takes it.
+pub(crate) fn looks_like_jwt(token: &[u8]) -> bool {
+    token.starts_with(b"ey") && memchr_iter(b'.', token).count() == 2
+}
+
 /// The signature, decoded without the heap.
 pub(crate) struct Signature {
     // The decoder asks for room to spare.

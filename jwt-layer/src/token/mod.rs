@@ -6,7 +6,7 @@ mod header;
 mod json;
 
 pub(crate) use self::claims::Claims;
-pub(crate) use self::compact::Compact;
+pub(crate) use self::compact::{Compact, looks_like_jwt};
 pub(crate) use self::header::Header;
 pub(crate) use self::json::Members;
 
