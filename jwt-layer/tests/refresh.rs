@@ -11,7 +11,7 @@ use common::at;
 use http::{HeaderMap, StatusCode, header};
 use jwt_layer::Revocations as _;
 use jwt_layer::refresh::{RefreshGrant, RefreshStore as _};
-use refreshing::{START, Service, User};
+use refreshing::{START, Service, User, thumbprint};
 use serde_json::json;
 
 const OK: StatusCode = StatusCode::OK;
@@ -104,7 +104,7 @@ async fn ref_03_another_client_gets_no_successor_and_ends_nothing() {
     let bound = |grant: RefreshGrant<'static>| {
         grant
             .client_id("app")
-            .key_thumbprint("thumb")
+            .key_thumbprint(thumbprint("thumb"))
             .user_agent("browser/1")
     };
     let first = service.log_in_as(&service.identity("ann"), bound).await;

@@ -79,13 +79,13 @@ struct Payload<'a> {
     sid: Option<&'a str>,
     /// What its holder has to prove (RFC 7800).
     #[serde(skip_serializing_if = "Option::is_none")]
-    cnf: Option<Bound<'a>>,
+    cnf: Option<Bound>,
 }
 
 #[derive(Serialize)]
-struct Bound<'a> {
+struct Bound {
     #[serde(skip_serializing_if = "Option::is_none")]
-    jkt: Option<&'a str>,
+    jkt: Option<String>,
     #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
     certificate: Option<String>,
 }
@@ -172,7 +172,7 @@ impl Issuer {
             acr: request.acr.as_deref(),
             sid: request.session_id.as_deref(),
             cnf: request.is_bound().then(|| Bound {
-                jkt: request.key_thumbprint.as_deref(),
+                jkt: request.key.map(|own| own.to_string()),
                 certificate: request.certificate.map(|own| own.to_string()),
             }),
         };
@@ -186,7 +186,7 @@ impl Issuer {
         Ok(AccessToken {
             token,
             token_id: token_id.into(),
-            token_type: match request.key_thumbprint {
+            token_type: match request.key {
                 Some(_) => "DPoP",
                 None => "Bearer",
             },

@@ -30,7 +30,7 @@ pub struct AccessTokenRequest {
     pub(super) auth_time: Option<SystemTime>,
     pub(super) acr: Option<String>,
     pub(super) session_id: Option<String>,
-    pub(super) key_thumbprint: Option<String>,
+    pub(super) key: Option<JwkThumbprint>,
     pub(super) certificate: Option<CertificateThumbprint>,
     /// Whether it was made from the identity of an API key.
     pub(super) from_key: bool,
@@ -49,7 +49,7 @@ impl AccessTokenRequest {
             auth_time: None,
             acr: None,
             session_id: None,
-            key_thumbprint: None,
+            key: None,
             certificate: None,
             from_key: false,
         }
@@ -72,7 +72,7 @@ impl AccessTokenRequest {
             auth_time: identity.auth_time(),
             acr: identity.acr().map(str::to_owned),
             session_id: identity.session_id().map(str::to_owned),
-            key_thumbprint: bound.and_then(Confirmation::key).map(ToString::to_string),
+            key: bound.and_then(Confirmation::key).copied(),
             certificate: bound.and_then(Confirmation::certificate).copied(),
             from_key: identity.key_id().is_some(),
         }
@@ -132,17 +132,12 @@ impl AccessTokenRequest {
         self
     }
 
-    /// Binds the token to the key with this SHA-256 thumbprint (RFC 7638), which its holder has to
-    /// prove with each request (DPoP, RFC 9449); written as the claim `cnf`.
-    pub fn key_thumbprint(mut self, thumbprint: impl Into<String>) -> Self {
-        self.key_thumbprint = Some(thumbprint.into());
+    /// Binds the token to a key, which its holder has to prove with each request (DPoP, RFC 9449);
+    /// written as the claim `cnf`. It is the key of the proof that came with the request for the token,
+    /// from [`Dpop::verify_token_request`](crate::Dpop::verify_token_request).
+    pub fn bound_to(mut self, key: JwkThumbprint) -> Self {
+        self.key = Some(key);
         self
-    }
-
-    /// Binds the token to the key of the proof that came with the request for it, from
-    /// [`Dpop::verify_token_request`](crate::Dpop::verify_token_request).
-    pub fn bound_to(self, key: JwkThumbprint) -> Self {
-        self.key_thumbprint(key.to_string())
     }
 
     /// Binds the token to the client's certificate (RFC 8705), which comes with each request.
@@ -158,6 +153,6 @@ impl AccessTokenRequest {
     }
 
     pub(super) fn is_bound(&self) -> bool {
-        self.key_thumbprint.is_some() || self.certificate.is_some()
+        self.key.is_some() || self.certificate.is_some()
     }
 }

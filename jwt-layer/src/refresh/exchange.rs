@@ -170,7 +170,7 @@ impl RefreshTokens {
             (None, Some(sent)) => sent == issuer.client_id(),
         };
         if !same_client
-            || family.key_thumbprint.as_deref() != request.key_thumbprint
+            || family.key_thumbprint != request.key_thumbprint
             || !bound(&family.user_agent, request.user_agent)
         {
             return Err(RefreshError::invalid_grant(
@@ -273,10 +273,11 @@ fn context(family: &Family, request: &RefreshRequest<'_>) -> [Vec<u8>; 5] {
         None => Vec::new(),
     };
     let scopes = request.scopes.map(ToString::to_string);
+    let thumbprint = request.key_thumbprint.map(|own| own.to_string());
     [
         family.id.as_bytes().to_vec(),
         part(request.client_id),
-        part(request.key_thumbprint),
+        part(thumbprint.as_deref()),
         part(request.user_agent),
         part(scopes.as_deref()),
     ]

@@ -7,6 +7,7 @@ use auth_layer::{CredentialEpoch, Factor, FactorKind, Identity, ScopeSet, UserKe
 use serde::{Deserialize, Serialize};
 
 use super::FamilyId;
+use crate::JwkThumbprint;
 
 /// The name of the scheme in identities and events of refresh tokens.
 pub const SCHEME: &str = "refresh";
@@ -28,8 +29,8 @@ pub struct Family {
     pub audience: String,
     /// The client that the tokens were given to, if it is not the issuer's own.
     pub client_id: Option<String>,
-    /// The SHA-256 thumbprint (RFC 7638) of the key that the client has to prove each time (DPoP).
-    pub key_thumbprint: Option<String>,
+    /// The key that the client has to prove each time (DPoP).
+    pub key_thumbprint: Option<JwkThumbprint>,
     /// The `User-Agent` that has to stay the same.
     pub user_agent: Option<String>,
     /// What the user is shown of the device.
@@ -89,7 +90,7 @@ impl Family {
             issuer: self.issuer.clone(),
             audience: self.audience.clone(),
             client_id: self.client_id.clone(),
-            key_thumbprint: self.key_thumbprint.clone(),
+            key_thumbprint: self.key_thumbprint.map(|own| own.to_string()),
             user_agent: self.user_agent.clone(),
             device: self.device.clone(),
             began_at: millis(self.began_at),
@@ -133,13 +134,18 @@ impl Family {
         if let Some(epoch) = stored.epoch {
             login = login.extra(CredentialEpoch::new(epoch));
         }
+        // One that cannot be read must not look like none: nothing would have to be proved any more.
+        let key_thumbprint = stored.key_thumbprint.map(|text| text.parse());
+        let key_thumbprint = key_thumbprint
+            .transpose()
+            .map_err(|_| DecodeFamilyError(None))?;
         Ok(Self {
             id,
             login: login.build(),
             issuer: stored.issuer,
             audience: stored.audience,
             client_id: stored.client_id,
-            key_thumbprint: stored.key_thumbprint,
+            key_thumbprint,
             user_agent: stored.user_agent,
             device: stored.device,
             began_at: time(stored.began_at)?,
@@ -238,11 +244,12 @@ mod tests {
         family.issuer = "https://id.example.com".to_owned();
         family.audience = "https://api.example.com".to_owned();
         family.client_id = Some("app".to_owned());
-        family.key_thumbprint = Some("thumb".to_owned());
+        family.key_thumbprint = Some(JwkThumbprint::from_bytes([9; 32]));
         family.user_agent = Some("browser/1".to_owned());
         family.device = Some("telephone".to_owned());
         let read = Family::decode(id, &family.encode()).unwrap();
         assert_eq!(read.encode(), family.encode());
+        assert_eq!(read.key_thumbprint, family.key_thumbprint);
         assert!(read.login.is_same_principal(&family.login));
         assert_eq!(read.login.session_id(), Some(&*id.to_string()));
         assert_eq!(read.login.factors(), family.login.factors());
@@ -265,6 +272,8 @@ mod tests {
             good.replace("\"version\":1", "\"version\":2"),
             good.replace("\"ends_at\":0", "\"ends_at\":18446744073709551615"),
             good.replace("\"subject\":\"ann\",", ""),
+            good.replace("\"began_at\"", "\"key_thumbprint\":\"\",\"began_at\""),
+            good.replace("\"began_at\"", "\"key_thumbprint\":\"thumb\",\"began_at\""),
         ] {
             let read = Family::decode(id, wrong.as_bytes());
             // Some platforms can express that time.

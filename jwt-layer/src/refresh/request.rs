@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use auth_layer::{Identity, ScopeSet};
 use serde::Deserialize;
 
+use crate::JwkThumbprint;
+
 /// A login that is to be continued by refresh tokens: whose, and what is granted to which client.
 ///
 /// What is bound here has to be the same each time that a token is used.
@@ -15,7 +17,7 @@ pub struct RefreshGrant<'a> {
     pub(super) identity: &'a Identity,
     pub(super) scopes: Option<ScopeSet>,
     pub(super) client_id: Option<String>,
-    pub(super) key_thumbprint: Option<String>,
+    pub(super) key_thumbprint: Option<JwkThumbprint>,
     pub(super) user_agent: Option<String>,
     pub(super) device: Option<String>,
 }
@@ -45,10 +47,11 @@ impl<'a> RefreshGrant<'a> {
         self
     }
 
-    /// Binds a key that the client has proved to hold (DPoP), by its thumbprint of RFC 7638. The
-    /// access tokens are bound to it as well (`cnf`), and have the type `DPoP`.
-    pub fn key_thumbprint(mut self, thumbprint: impl Into<String>) -> Self {
-        self.key_thumbprint = Some(thumbprint.into());
+    /// Binds a key that the client has proved to hold (DPoP), from
+    /// [`Dpop::verify_token_request`](crate::Dpop::verify_token_request). The access tokens are bound to
+    /// it as well (`cnf`), and have the type `DPoP`.
+    pub const fn key_thumbprint(mut self, thumbprint: JwkThumbprint) -> Self {
+        self.key_thumbprint = Some(thumbprint);
         self
     }
 
@@ -73,7 +76,7 @@ pub struct RefreshRequest<'a> {
     pub(super) token: &'a str,
     pub(super) scopes: Option<&'a ScopeSet>,
     pub(super) client_id: Option<&'a str>,
-    pub(super) key_thumbprint: Option<&'a str>,
+    pub(super) key_thumbprint: Option<JwkThumbprint>,
     pub(super) user_agent: Option<&'a str>,
     pub(super) address: Option<IpAddr>,
 }
@@ -103,8 +106,9 @@ impl<'a> RefreshRequest<'a> {
         self
     }
 
-    /// The thumbprint of the key that the request has proved (DPoP).
-    pub const fn key_thumbprint(mut self, thumbprint: &'a str) -> Self {
+    /// The key that the request has proved (DPoP), from
+    /// [`Dpop::verify_token_request`](crate::Dpop::verify_token_request).
+    pub const fn key_thumbprint(mut self, thumbprint: JwkThumbprint) -> Self {
         self.key_thumbprint = Some(thumbprint);
         self
     }

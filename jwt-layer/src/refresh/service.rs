@@ -107,7 +107,7 @@ impl RefreshTokens {
         inner.issuer.name().clone_into(&mut family.issuer);
         inner.issuer.audience().clone_into(&mut family.audience);
         family.client_id.clone_from(&grant.client_id);
-        family.key_thumbprint.clone_from(&grant.key_thumbprint);
+        family.key_thumbprint = grant.key_thumbprint;
         family.user_agent.clone_from(&grant.user_agent);
         family.device.clone_from(&grant.device);
 
@@ -190,8 +190,8 @@ impl Inner {
         if let Some(client_id) = &family.client_id {
             request = request.client_id(client_id);
         }
-        if let Some(thumbprint) = &family.key_thumbprint {
-            request = request.key_thumbprint(thumbprint);
+        if let Some(key) = family.key_thumbprint {
+            request = request.bound_to(key);
         }
         if let Some(tenant) = login.tenant() {
             request = request.tenant(tenant);

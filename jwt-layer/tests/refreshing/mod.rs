@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use auth_layer::{
-    AuthError, CredentialEpoch, Event, EventKind, Events, ExposeSecret as _, Identity, SharedClock,
-    UserKey, unix_seconds,
+    AuthError, CredentialEpoch, Event, EventKind, Events, ExposeSecret as _, Identity,
+    SecretDigest, SharedClock, UserKey, unix_seconds,
 };
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -22,8 +22,8 @@ use jwt_layer::refresh::{
     Rotation,
 };
 use jwt_layer::{
-    Algorithm, IssuedToken, Issuer, Jwt, MemoryRevocations, Revocations, SharedRevocations,
-    SigningKey, SubjectRevocation,
+    Algorithm, IssuedToken, Issuer, JwkThumbprint, Jwt, MemoryRevocations, Revocations,
+    SharedRevocations, SigningKey, SubjectRevocation,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -393,6 +393,11 @@ async fn me(identity: Identity) -> String {
     .to_string()
 }
 
+/// The thumbprint of the key of this name.
+pub(crate) fn thumbprint(key: &str) -> JwkThumbprint {
+    JwkThumbprint::from_bytes(*SecretDigest::of(key).as_bytes())
+}
+
 /// By body or, if there is none, by cookie. `jkt` and `agent` stand for what a proof and a header say.
 async fn refresh(
     State(tokens): State<RefreshTokens>,
@@ -415,7 +420,7 @@ async fn refresh(
     let body: RefreshBody = serde_json::from_str(&body).unwrap();
     let mut request = body.request();
     if let Some(jkt) = more["jkt"].as_str() {
-        request = request.key_thumbprint(jkt);
+        request = request.key_thumbprint(thumbprint(jkt));
     }
     if let Some(agent) = more["agent"].as_str() {
         request = request.user_agent(agent);
