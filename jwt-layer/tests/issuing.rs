@@ -348,6 +348,22 @@ async fn apk_07_a_key_is_not_exchanged_for_a_token() {
     assert!(issuer.issue(&ann).is_ok());
 }
 
+#[test]
+fn jwt_11_nobody_else_s_user_gets_a_token_of_ours() {
+    let issuer = issuer(SigningKey::generate(Algorithm::Es256).unwrap());
+    for (other, good) in [("https://evil.example", false), ("", false), (ISSUER, true)] {
+        let ann = Identity::builder("oidc", "ann").issuer(other).build();
+        match issuer.issue(&AccessTokenRequest::for_identity(&ann)) {
+            Ok(_) => assert!(good, "{other}"),
+            Err(error) => {
+                assert!(!good, "{other}");
+                assert_eq!(error.reason(), "principal_of_another_issuer");
+                assert_eq!(error.status(), StatusCode::FORBIDDEN);
+            }
+        }
+    }
+}
+
 fn public_jwk(kid: &str) -> String {
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
     let jwk = key.with_kid(kid).public_jwk().unwrap();

@@ -450,6 +450,27 @@ async fn ref_10_no_token_or_key_becomes_a_login() {
 }
 
 #[tokio::test]
+async fn ref_10_nobody_else_s_user_becomes_ours_of_the_same_name() {
+    let service = Service::new();
+    let ann = service.log_in("ann").await;
+    for issuer in ["https://evil.example", ""] {
+        let other = Identity::builder("oidc", "ann").issuer(issuer).build();
+        let begun = service.tokens.begin(&RefreshGrant::new(&other)).await;
+        assert_eq!(begun.unwrap_err().status(), StatusCode::FORBIDDEN);
+        // Nor does their logout log ours out.
+        let ended = service.tokens.revoke_user(&other, None).await;
+        assert_eq!(ended.unwrap_err().status(), StatusCode::FORBIDDEN);
+        assert_eq!(service.tokens.list(&other).await.unwrap().len(), 0);
+        let id = ann.family().parse().unwrap();
+        assert!(!service.tokens.revoke_family(&other, &id).await.unwrap());
+    }
+    assert_eq!(service.me(&ann).await, OK);
+    service.refreshed(&ann).await;
+    let own = Identity::builder("password", "ann").issuer(common::ISSUER);
+    service.log_in_as(&own.build(), |grant| grant).await;
+}
+
+#[tokio::test]
 async fn ref_11_a_cookie_is_taken_from_pages_of_the_service_only() {
     let service = Service::new();
     let pair = service.log_in("ann").await;

@@ -122,7 +122,8 @@ impl Issuer {
     ///
     /// Refuses an empty subject, and a subject that is the client's own id. Refuses, with 403, a
     /// request that was made from the identity of an API key: a key is not to be changed for
-    /// something that outlives its revocation and is not known for a key. Fails if the system has no
+    /// something that outlives its revocation and is not known for a key; and one that was made from
+    /// an identity of another issuer, whose subjects are not ours. Fails if the system has no
     /// randomness or the key does not sign.
     pub fn issue(&self, request: &AccessTokenRequest) -> Result<AccessToken, AuthError> {
         if request.from_key {
@@ -132,6 +133,11 @@ impl Issuer {
             ));
         }
         let config = &self.inner.config;
+        let vouched_by = request.vouched_by.as_deref();
+        if vouched_by.is_some_and(|issuer| issuer != config.issuer) {
+            let reason = "principal_of_another_issuer";
+            return Err(AuthError::new(AuthErrorKind::Forbidden, reason));
+        }
         let client_id = request.client_id.as_deref().unwrap_or(&config.client_id);
         if request.subject.is_empty() || request.subject == client_id {
             return Err(internal("impossible_subject"));

@@ -34,6 +34,8 @@ pub struct AccessTokenRequest {
     pub(super) certificate: Option<CertificateThumbprint>,
     /// Whether it was made from the identity of an API key.
     pub(super) from_key: bool,
+    /// Who vouches for the subject, if the identity that it was made from says so.
+    pub(super) vouched_by: Option<String>,
 }
 
 impl AccessTokenRequest {
@@ -52,14 +54,18 @@ impl AccessTokenRequest {
             key: None,
             certificate: None,
             from_key: false,
+            vouched_by: None,
         }
     }
 
     /// A token that says of a principal what `identity` says: subject, tenant, roles, scopes,
-    /// factors, `auth_time`, `acr`, session, and what its token was bound to. Nothing is proved anew by it, so freshness stays what it was.
+    /// factors, `auth_time`, `acr`, session, and what its token was bound to. Nothing is proved anew by
+    /// it, so freshness stays what it was.
     ///
     /// [`Issuer::issue`](crate::Issuer::issue) refuses one that is made from the identity of an API
-    /// key: the token would not say so, and do what keys may not.
+    /// key: the token would not say so, and do what keys may not. It also refuses one for whom another
+    /// issuer vouches: in our token it would be our own user of the same subject. Find out which user
+    /// of yours it is, and make the request from that one.
     pub fn for_identity(identity: &Identity) -> Self {
         let bound = identity.extra::<Confirmation>();
         Self {
@@ -75,6 +81,7 @@ impl AccessTokenRequest {
             key: bound.and_then(Confirmation::key).copied(),
             certificate: bound.and_then(Confirmation::certificate).copied(),
             from_key: identity.key_id().is_some(),
+            vouched_by: identity.issuer().map(str::to_owned),
         }
     }
 

@@ -127,12 +127,14 @@ impl RefreshTokens {
     ///
     /// # Errors
     ///
-    /// Fails if it could not all be done; try again.
+    /// Refuses, with 403, a user for whom another issuer vouches, who has nothing here. Fails if it
+    /// could not all be done; try again.
     pub async fn revoke_user(
         &self,
         user: &Identity,
         except: Option<&FamilyId>,
     ) -> Result<usize, AuthError> {
+        self.check_own(user)?;
         let inner = &*self.inner;
         let user = self.principal(user).build();
         let key = UserKey::from(&user);

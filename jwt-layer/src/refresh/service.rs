@@ -80,7 +80,9 @@ impl RefreshTokens {
     /// # Errors
     ///
     /// Refuses, with 403, the identity of an API key or of an access token: neither is to be changed
-    /// for something that outlives it. Fails if the store cannot be asked or no token can be made.
+    /// for something that outlives it. Refuses, with 403, an identity for whom another issuer vouches:
+    /// its subject is not one of ours. Find out which user of yours logged in, and pass that one. Fails
+    /// if the store cannot be asked or no token can be made.
     pub async fn begin(&self, grant: &RefreshGrant<'_>) -> Result<TokenPair, AuthError> {
         let inner = &*self.inner;
         let identity = grant.identity;
@@ -91,6 +93,7 @@ impl RefreshTokens {
             let reason = "tokens_get_no_refresh_tokens";
             return Err(AuthError::new(AuthErrorKind::Forbidden, reason).with_scheme(SCHEME));
         }
+        self.check_own(identity)?;
         let now = inner.now();
         let scopes = match &grant.scopes {
             Some(asked) => identity.scopes().intersection(asked),
@@ -146,6 +149,18 @@ impl RefreshTokens {
             login = login.extra(*epoch);
         }
         login.session_id(id.to_string()).build()
+    }
+
+    /// That it is a user of the issuer's own: in its tokens nobody else's could be told apart from them.
+    pub(super) fn check_own(&self, identity: &Identity) -> Result<(), AuthError> {
+        let own = self.inner.issuer.name();
+        match identity.issuer() {
+            Some(issuer) if issuer != own => {
+                let reason = "principal_of_another_issuer";
+                Err(AuthError::new(AuthErrorKind::Forbidden, reason).with_scheme(SCHEME))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Who it is, as families know it: for whom our own access tokens vouch is one of our own users.
