@@ -443,7 +443,10 @@ async fn ref_10_no_token_or_key_becomes_a_login() {
     let bearer = Identity::builder("bearer", "ann").token_id("t").build();
     let renamed = bearer.clone().with_scheme("password");
     let key = Identity::builder("api-key", "ann").key_id("k").build();
-    for identity in [bearer, renamed, key] {
+    // The issuer of an opaque token need not say its id.
+    let introspected = Identity::new("introspection", "ann");
+    let without_id = Identity::new("bearer", "ann");
+    for identity in [bearer, renamed, key, introspected, without_id] {
         let error = service.tokens.begin(&RefreshGrant::new(&identity)).await;
         assert_eq!(error.unwrap_err().status(), StatusCode::FORBIDDEN);
     }

@@ -14,7 +14,10 @@ use super::{
     Family, FamilyId, FamilyState, RefreshGrant, RefreshStore, RefreshToken, RefreshTokensBuilder,
     SCHEME, SharedRefreshStore, TokenPair, could_not_ask,
 };
-use crate::{AccessTokenRequest, Issuer, TokenVerifier};
+use crate::{AccessTokenRequest, Confirmation, Issuer, TokenVerifier};
+
+/// What [`Jwt`](crate::Jwt) and `Introspection` name those who came with an access token.
+const TOKEN_SCHEMES: [&str; 2] = ["bearer", "introspection"];
 
 /// Continues logins by refresh tokens. See the [module docs](super) for an example.
 ///
@@ -86,9 +89,11 @@ impl RefreshTokens {
     pub async fn begin(&self, grant: &RefreshGrant<'_>) -> Result<TokenPair, AuthError> {
         let inner = &*self.inner;
         let identity = grant.identity;
+        // A token may be without an id; a bound one is a token by whatever name.
         if identity.key_id().is_some()
             || identity.token_id().is_some()
-            || identity.scheme() == "bearer"
+            || TOKEN_SCHEMES.contains(&identity.scheme())
+            || identity.extra::<Confirmation>().is_some()
         {
             let reason = "tokens_get_no_refresh_tokens";
             return Err(AuthError::new(AuthErrorKind::Forbidden, reason).with_scheme(SCHEME));
