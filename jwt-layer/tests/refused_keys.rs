@@ -61,6 +61,11 @@ fn rsa_jwk(e: &[u8]) -> Value {
     json!({ "kty": "RSA", "n": encode(&[0xff; 256]), "e": encode(e) })
 }
 
+/// A good Ed25519 key (RFC 8037 appendix A.2).
+fn ed_x() -> &'static str {
+    "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+}
+
 #[test]
 fn jwt_15_a_jwk_for_something_else_verifies_nothing() {
     let x = URL_SAFE_NO_PAD.encode([9; 32]);
@@ -83,6 +88,29 @@ fn jwt_15_a_jwk_for_something_else_verifies_nothing() {
         with(good.clone(), "alg", json!("none")),
         with(good.clone(), "kty", json!("rsa")),
         with(good.clone(), "qi", json!("AAAA")),
+        with(good.clone(), "k", json!("AAAA")),
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": ed_x(), "k": "AAAA" }),
+        // The members of a key, without their names.
+        json!([
+            "OKP",
+            null,
+            null,
+            null,
+            null,
+            "Ed25519",
+            ed_x(),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null
+        ]),
         with(good.clone(), "n", json!("####")),
         with(good.clone(), "n", json!(7)),
         json!({ "kty": "OKP", "crv": "X25519", "x": x }),
@@ -113,6 +141,15 @@ fn jwt_15_a_jwk_for_something_else_verifies_nothing() {
         let alone = json!({ "keys": [jwk] }).to_string();
         assert!(KeySet::from_jwks(&alone, Algorithm::ALL).is_err(), "{jwk}");
     }
+    // A document is an object too, and not an array of its members.
+    for wrong in [json!([[good]]), json!([good]), json!([{ "keys": [good] }])] {
+        let set = KeySet::from_jwks(&wrong.to_string(), Algorithm::ALL);
+        assert!(set.is_err(), "{wrong}");
+    }
+    let spaced = format!(" \t\r\n{} ", json!({ "keys": [good] }));
+    assert!(KeySet::from_jwks(&spaced, Algorithm::ALL).is_ok());
+    let ed = json!({ "kty": "OKP", "crv": "Ed25519", "x": ed_x() }).to_string();
+    assert!(VerifyingKey::from_jwk(Algorithm::EdDsa, &ed).is_ok());
     // The byte order mark is no white space of JSON.
     let marked = format!("\u{feff}{good}");
     assert!(VerifyingKey::from_jwk(Algorithm::Rs256, &marked).is_err());

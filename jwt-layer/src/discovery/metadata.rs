@@ -4,6 +4,7 @@ use auth_layer::ConfigError;
 use serde::Deserialize;
 
 use crate::fetch::SecureUrl;
+use crate::token::from_object;
 
 /// The metadata of an authorization server or OpenID provider, as far as it is of use here.
 ///
@@ -77,7 +78,7 @@ impl ProviderMetadata {
     /// Fails if it is no metadata document, or one that must not be followed.
     pub fn from_json(json: &str) -> Result<Self, ConfigError> {
         let refused = |problem: String| ConfigError::new("metadata", problem);
-        let metadata: Self = serde_json::from_str(json)
+        let metadata: Self = from_object(json)
             .map_err(|error| refused(format!("is not a metadata document: {error}")))?;
         let issuer: SecureUrl = metadata
             .issuer
@@ -167,7 +168,16 @@ mod tests {
                 "{document}"
             );
         }
+        let members = [
+            json!(["https://id.example.com"]),
+            vec![json!(null); 9].into(),
+            vec![json!([]); 7].into(),
+            vec![json!(false); 4].into(),
+        ];
+        let members = members.iter().flat_map(|some| some.as_array().unwrap());
+        let unnamed = members.cloned().collect::<Value>().to_string();
         for text in [
+            &*unnamed,
             "",
             "[]",
             "null",

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Algorithm;
 use crate::crypto::{Curve, PublicMaterial};
+use crate::token::from_object;
 
 /// A key as it stands in a document. A member that occurs twice makes it unreadable.
 #[derive(Deserialize)]
@@ -37,7 +38,7 @@ pub(crate) struct Jwk {
 impl Jwk {
     pub(crate) fn parse(json: &str) -> Result<Self, ConfigError> {
         // What serde_json says may quote the key, and the key may be a secret.
-        serde_json::from_str(json).map_err(|_| refused("is not a JSON Web Key"))
+        from_object(json).map_err(|_| refused("is not a JSON Web Key"))
     }
 
     /// Whether the key says of itself that it may verify `algorithm`.
@@ -58,7 +59,9 @@ impl Jwk {
         let private = [
             &self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth,
         ];
-        if private.iter().any(|member| member.is_some()) {
+        // `k` is the secret of `oct`, and of nothing else.
+        let has_secret = self.k.is_some() && self.kty != "oct";
+        if has_secret || private.iter().any(|member| member.is_some()) {
             return Err(refused(
                 "is a private key, and verifying takes the public one",
             ));

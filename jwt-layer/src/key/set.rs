@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::VerifyingKey;
 use super::jwk::{self, Jwk};
 use crate::Algorithm;
+use crate::token::from_object;
 
 /// The most keys that a set may have.
 const MAX_KEYS: usize = 100;
@@ -81,8 +82,8 @@ impl KeySet {
         }
 
         let algorithms: Vec<_> = algorithms.into_iter().collect();
-        let document: Document<'_> = serde_json::from_str(json)
-            .map_err(|_| ConfigError::new("keys", "is not a JWKS document"))?;
+        let document: Document<'_> =
+            from_object(json).map_err(|_| ConfigError::new("keys", "is not a JWKS document"))?;
         if document.keys.len() > MAX_KEYS {
             return Err(too_many());
         }

@@ -29,6 +29,17 @@ pub(crate) enum Fault {
     WrongType,
 }
 
+/// Reads one JSON object as `T`.
+///
+/// serde's derived readers take an array of the members, without their names, for the same.
+pub(crate) fn from_object<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, serde_json::Error> {
+    let white_space = [' ', '\t', '\n', '\r'];
+    if !json.trim_start_matches(white_space).starts_with('{') {
+        return Err(serde_json::Error::custom("not a JSON object"));
+    }
+    serde_json::from_str(json)
+}
+
 /// The members of an object in their order, values unread.
 pub(crate) struct Members<'a> {
     members: Vec<(Text<'a>, &'a RawValue)>,

@@ -8,7 +8,7 @@ mod json;
 pub(crate) use self::claims::Claims;
 pub(crate) use self::compact::{Compact, looks_like_jwt};
 pub(crate) use self::header::Header;
-pub(crate) use self::json::Members;
+pub(crate) use self::json::{Members, from_object};
 
 #[cfg(test)]
 mod tests;
