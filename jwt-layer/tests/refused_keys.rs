@@ -158,6 +158,69 @@ fn jwt_15_a_jwk_for_something_else_verifies_nothing() {
 }
 
 #[test]
+fn jwt_15_an_ed25519_key_of_small_order_verifies_nothing() {
+    let all = |first: u8, middle: u8, last: u8| {
+        let mut bytes = [middle; 32];
+        (bytes[0], bytes[31]) = (first, last);
+        URL_SAFE_NO_PAD.encode(bytes)
+    };
+    let of_order_8 = [
+        "JuiVj8KyJ7BFw_SJ8u-Y8NXfrAXTxjM5sTgCiG1T_AU",
+        "xxdqcD1N2E-6PAt2DRBnDyogU_osOczGTsf9d5KsA3o",
+    ];
+    let mut keys = vec![
+        all(0, 0, 0),
+        all(1, 0, 0),
+        all(0xec, 0xff, 0x7f),
+        all(0xed, 0xff, 0x7f), // not canonical
+        all(0xee, 0xff, 0x7f), // not canonical
+    ];
+    keys.extend(of_order_8.map(str::to_owned));
+    for key in keys {
+        let mut bytes = URL_SAFE_NO_PAD.decode(&key).unwrap();
+        for sign in [0, 0x80] {
+            bytes[31] = bytes[31] & 0x7f | sign;
+            let x = URL_SAFE_NO_PAD.encode(&bytes);
+            let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": x }).to_string();
+            let refused = VerifyingKey::from_jwk(Algorithm::EdDsa, &jwk);
+            assert!(refused.is_err(), "{x}");
+            // In DER: SEQUENCE { SEQUENCE { 1.3.101.112 }, BIT STRING }.
+            let mut der = vec![48, 42, 48, 5, 6, 3, 43, 101, 112, 3, 33, 0];
+            der.extend(&bytes);
+            let refused = VerifyingKey::from_der(Algorithm::EdDsa, &der);
+            assert!(refused.is_err(), "{x}");
+        }
+    }
+    let good = include_str!("keys/ed.pub.pem");
+    assert!(VerifyingKey::from_pem(Algorithm::EdDsa, good).is_ok());
+}
+
+#[test]
+fn jwt_15_x_and_y_have_their_lengths_each_on_its_own() {
+    let both = [
+        "l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+        "9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA",
+    ];
+    // Cut elsewhere, the two still make up the same point.
+    let both = both
+        .map(|text| URL_SAFE_NO_PAD.decode(text).unwrap())
+        .concat();
+    for (len, fine) in [
+        (32, true),
+        (31, false),
+        (33, false),
+        (0, false),
+        (64, false),
+    ] {
+        let (x, y) = both.split_at(len);
+        let [x, y] = [x, y].map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y }).to_string();
+        let key = VerifyingKey::from_jwk(Algorithm::Es256, &jwk);
+        assert_eq!(key.is_ok(), fine, "{len}");
+    }
+}
+
+#[test]
 fn a_thumbprint_is_of_the_public_key_and_of_nothing_else() {
     let file: Value = serde_json::from_str(include_str!("vectors/jwk_thumbprint.json")).unwrap();
     let rows = file["vectors"].as_array().unwrap();

@@ -153,7 +153,12 @@ impl PublicMaterial {
                 }
                 point.len() == 1 + 2 * curve.coordinate_len() && point[0] == 4
             }
-            (Self::Ed { x }, Family::Ed) => x.len() == 32,
+            (Self::Ed { x }, Family::Ed) => {
+                if is_of_small_order(x) {
+                    return Err(refused("is an Ed25519 key of small order"));
+                }
+                x.len() == 32
+            }
             (Self::Rsa { n, e }, Family::Rsa) => return check_rsa(n, e),
             (Self::Symmetric(secret), Family::Hmac) => return check_secret(secret, algorithm),
             _ => return Err(refused(format!("is not a key for {algorithm}"))),
@@ -202,6 +207,47 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), ConfigError> {
         ));
     }
     Ok(())
+}
+
+/// Whether a key is one of the eight points whose order divides eight, in any encoding. Under such a
+/// key one signature, made by anybody, is good for many messages, and under one of them for all.
+///
+/// The sign of the x coordinate is left out of the comparison, as libsodium does in
+/// `ge25519_has_small_order`, which has the same list.
+fn is_of_small_order(key: &[u8]) -> bool {
+    let Some((last, rest)) = key.split_last() else {
+        return false;
+    };
+    SMALL_ORDER
+        .iter()
+        .any(|point| *rest == point[..31] && last & 0x7f == point[31])
+}
+
+/// Their y coordinates, little-endian; `p` is 2^255 - 19.
+const SMALL_ORDER: [[u8; 32]; 7] = [
+    ends_of(0, 0, 0),          // 0: order 4
+    ends_of(1, 0, 0),          // 1: order 1, the neutral element
+    ends_of(0xec, 0xff, 0x7f), // p - 1: order 2
+    ends_of(0xed, 0xff, 0x7f), // p: 0 once more
+    ends_of(0xee, 0xff, 0x7f), // p + 1: 1 once more
+    // Order 8.
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+];
+
+const fn ends_of(first: u8, middle: u8, last: u8) -> [u8; 32] {
+    let mut bytes = [middle; 32];
+    bytes[0] = first;
+    bytes[31] = last;
+    bytes
 }
 
 /// Whether a modulus has the form that Infineon's key generator gave it: a power of 65537 modulo

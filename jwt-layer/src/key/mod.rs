@@ -24,7 +24,7 @@ use crate::crypto::{Curve, PublicMaterial, Verifier};
 ///
 /// The algorithm belongs to the key and is never taken from a token: a public key cannot be passed
 /// off as an HMAC secret. Weak keys are refused when they are loaded: HMAC secrets shorter than
-/// their hash, RSA below 2048 bits, points that are not on their curve.
+/// their hash, RSA below 2048 bits, points that are not on their curve or of small order.
 ///
 /// ```
 /// # #[cfg(any(feature = "aws-lc", feature = "rust-crypto"))] {
