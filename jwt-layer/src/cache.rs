@@ -51,8 +51,6 @@ pub(crate) struct KnownToken {
     /// When it was verified. At an earlier time nothing is known of it: `nbf` and `iat` may lie
     /// ahead.
     pub(crate) verified_at: SystemTime,
-    /// The first moment at which it is no longer good, leeway included.
-    pub(crate) ends_at: SystemTime,
     /// The key that verified it, and what its header asked for.
     pub(crate) key: Arc<VerifyingKey>,
     pub(crate) kid: Option<Box<str>>,
@@ -62,7 +60,7 @@ pub(crate) struct KnownToken {
 impl KnownToken {
     /// Whether time and key are such that verifying it again would come to the same.
     pub(crate) fn holds(&self, now: SystemTime, keys: &Keys) -> bool {
-        if now < self.verified_at || now >= self.ends_at {
+        if now < self.verified_at || self.verified.has_ended(now) {
             return false;
         }
         let wanted = WantedKey::new(self.kid.as_deref(), self.algorithm);
@@ -164,5 +162,43 @@ impl Weighter<Digest, Arc<KnownToken>> for Weight {
         let claims = known.verified.identity.raw_claims();
         let bytes = claims.map_or(0, |claims| claims.len());
         bytes.div_ceil(USUAL_CLAIMS).max(1) as u64
+    }
+}
+
+#[cfg(test)]
+#[cfg(any(feature = "aws-lc", feature = "rust-crypto"))]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use auth_layer::Identity;
+
+    use super::*;
+
+    fn known() -> KnownToken {
+        KnownToken {
+            verified: Verified {
+                identity: Identity::new("bearer", "alice"),
+                issued_at: UNIX_EPOCH,
+                ends_at: None,
+            },
+            trusted: Weak::new(),
+            verified_at: UNIX_EPOCH,
+            key: Arc::new(VerifyingKey::from_secret(Algorithm::Hs256, &[7; 32]).unwrap()),
+            kid: None,
+            algorithm: Algorithm::Hs256,
+        }
+    }
+
+    #[test]
+    fn what_was_verified_anew_meanwhile_is_not_forgotten() {
+        let cache = TokenCache::new(10).unwrap();
+        let place = || cache.place(b"token");
+        place().insert(known());
+        let old = place().get().unwrap();
+        place().insert(known());
+        place().forget(&old);
+        let new = place().get().unwrap();
+        place().forget(&new);
+        assert!(place().get().is_none());
     }
 }

@@ -41,6 +41,12 @@ fn is_kept(first: &Identity, second: &Identity) -> bool {
     first.raw_claims().unwrap().as_ptr() == second.raw_claims().unwrap().as_ptr()
 }
 
+/// A request with this token.
+fn parts_with(token: &str) -> http::request::Parts {
+    let request = Request::builder().header("authorization", format!("Bearer {token}"));
+    request.body(()).unwrap().into_parts().0
+}
+
 fn numbered(number: u64) -> String {
     token(&claims_with(
         json!({ "sub": format!("user-{number}"), "jti": format!("t{number}") }),
@@ -325,9 +331,7 @@ async fn jwt_21_what_one_verifier_found_out_is_nothing_to_another() {
     let ours = jwt().revocations(Arc::clone(&store));
     let policy = VerificationPolicy::plain_access_token(ISSUER, "another-service");
     let other = Jwt::new(policy.build().unwrap(), key()).clock(clock());
-    let value = format!("Bearer {}", numbered(1));
-    let request = Request::builder().header("authorization", value);
-    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let parts = parts_with(&numbered(1));
     // At first sight, and when the token is kept.
     for (verifier, good) in [
         (&ours, true),
@@ -351,6 +355,42 @@ async fn jwt_21_what_one_verifier_found_out_is_nothing_to_another() {
     let changed = ours.clone().clock(SharedClock::new(|| at(NOW + 660)));
     assert!(changed.verify(found.clone()).await.is_err());
     assert!(ours.verify(found).await.is_ok());
+}
+
+#[tokio::test]
+async fn jwt_21_what_was_found_out_is_nothing_once_the_token_has_ended() {
+    let (hand, clock) = Hand::new();
+    let ours = jwt().clock(clock).revocations(Arc::new(Remote::default()));
+    let parts = parts_with(&numbered(1));
+    let found = || ours.extract(&parts).unwrap().unwrap();
+    let noted = || match ours.verify_now(found()) {
+        Verdict::Wait(noted) => noted,
+        Verdict::Now(result) => panic!("the store was not asked: {result:?}"),
+    };
+    // At first sight, after a look at its signature, and when the token is kept.
+    let found = [found(), noted(), found()];
+    // It ends at 600, and a minute is the leeway.
+    for (seconds, good) in [(NOW + 659, true), (NOW + 660, false)] {
+        hand.set(seconds);
+        for token in &found {
+            let verified = ours.verify(token.clone()).await;
+            assert_eq!(verified.is_ok(), good, "{verified:?}");
+            let now = ours.verify_now(token.clone());
+            assert_eq!(matches!(now, Verdict::Now(Err(_))), !good);
+        }
+    }
+}
+
+#[tokio::test]
+async fn jwt_21_a_verifier_that_is_changed_forgets_what_it_has_seen() {
+    let jwt = jwt();
+    let token = numbered(1);
+    let first = jwt.verify_token(&token).await.unwrap();
+    // Nobody else has it, so it is changed in place.
+    let jwt = jwt.realm("another");
+    assert_eq!(jwt.cached_tokens(), 0);
+    let second = jwt.verify_token(&token).await.unwrap();
+    assert!(!is_kept(&first, &second));
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ use crate::{IssuedToken, Revocations, SharedRevocations};
 pub(crate) struct Verified {
     pub(crate) identity: Identity,
     pub(crate) issued_at: SystemTime,
+    /// The first moment at which it is no longer good, leeway included.
+    pub(crate) ends_at: Option<SystemTime>,
 }
 
 /// What one look at a token came to.
@@ -81,7 +83,14 @@ pub(super) fn start_now(inner: &Arc<Inner>, mut token: BearerToken) -> Verdict<B
 impl Inner {
     fn step(&self, token: &mut BearerToken) -> Step {
         let place = match token.take_note(self.rules) {
-            Some(Note::Verified(verified)) => return self.finish(verified, token),
+            Some(Note::Verified(verified)) if !verified.has_ended(self.clock.now()) => {
+                return self.finish(verified, token);
+            }
+            // Whoever found it kept it for too long.
+            Some(Note::Verified(_)) => {
+                let error = AuthError::new(AuthErrorKind::Expired, "token_expired");
+                return Step::Done(Err(error));
+            }
             Some(Note::Hash(digest)) => self.cache.as_ref().map(|cache| cache.place_of(digest)),
             None => self.place(token.as_bytes()),
         };
@@ -161,14 +170,15 @@ impl Inner {
         let verified = Verified {
             identity: proof.proved.identity.raw_claims(payload).build(),
             issued_at: proof.proved.issued_at,
+            ends_at: trusted.policy.common.ends_at(proof.times),
         };
-        let ends_at = trusted.policy.common.ends_at(proof.times);
-        if let (Some(place), Some(ends_at)) = (place, ends_at) {
+        if let Some(place) = place
+            && verified.ends_at.is_some()
+        {
             let known = KnownToken {
                 verified: verified.clone(),
                 trusted: Arc::downgrade(&trusted),
                 verified_at: now,
-                ends_at,
                 key: proof.key,
                 kid: header.kid.as_deref().map(Box::from),
                 algorithm: header.algorithm,
@@ -226,6 +236,10 @@ impl Inner {
 }
 
 impl Verified {
+    pub(crate) fn has_ended(&self, now: SystemTime) -> bool {
+        self.ends_at.is_some_and(|end| now >= end)
+    }
+
     pub(super) fn token(&self) -> IssuedToken<'_> {
         IssuedToken::of(&self.identity, self.issued_at)
     }
