@@ -212,6 +212,30 @@ async fn keys_are_found_through_discovery_and_followed_where_they_move() {
 }
 
 #[tokio::test]
+async fn key_08_keys_that_move_are_not_taken_for_unchanged() {
+    // Two servers of one make give their first documents the same tag.
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let (server, first) = discoverable("{}").await;
+    first.always(Answer::Tagged("\"1\"", jwks(&[&old])));
+    let second = Server::start(Answer::Tagged("\"1\"", jwks(&[&new]))).await;
+    let watch = Watch::new();
+    let (_, jwt) = jwt(&watch, RemoteKeys::discover(server.url.clone()));
+    assert!(jwt.verify_token(&old.token()).await.is_ok());
+    // The tag is used where it is known.
+    watch.pass(COOLED);
+    let unknown = Signer::new("x").token();
+    assert_eq!(refusal(&jwt, &unknown).await, "unknown_key");
+    assert_eq!(first.seen()[1].headers[IF_NONE_MATCH], "\"1\"");
+    assert!(jwt.verify_token(&old.token()).await.is_ok());
+
+    server.always(metadata(&server.url, &second.url));
+    watch.pass(COOLED);
+    assert!(jwt.verify_token(&new.token()).await.is_ok());
+    assert_eq!(refusal(&jwt, &old.token()).await, "unknown_key");
+    assert!(!second.seen()[0].headers.contains_key(IF_NONE_MATCH));
+}
+
+#[tokio::test]
 async fn keys_are_found_through_oauth_metadata() {
     let signer = Signer::new("good");
     let (server, keys) = discoverable(&jwks(&[&signer])).await;

@@ -324,6 +324,28 @@ async fn key_05_a_slow_issuer_is_not_noticed_by_tokens_whose_key_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn key_05_a_client_that_forgets_the_time_is_given_up() {
+    let provider = Provider::new();
+    let signer = provider.rotate("good");
+    provider.delay(HOUR);
+    let limits = jwt_layer::HttpLimits::new()
+        .with_timeout(2 * SECOND)
+        .unwrap();
+    let keys = [
+        RemoteKeys::from_url(JWKS),
+        RemoteKeys::discover(common::ISSUER),
+    ];
+    for keys in keys {
+        let keys = keys.client(provider.clone()).limits(limits.clone());
+        let (_, jwt) = jwt(keys.clock(tokio_clock()).events(Events::none()));
+        let began = tokio::time::Instant::now();
+        let kind = kind(&jwt, &signer.token()).await;
+        assert_eq!(kind, Some(AuthErrorKind::Unavailable));
+        assert_eq!(began.elapsed().as_secs(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn key_05_keys_that_are_due_are_refreshed_though_the_refresher_slept_too_long() {
     // A clock that jumps, as after a suspended machine: timers know nothing of it.
     let provider = Provider::new();

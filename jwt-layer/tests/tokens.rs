@@ -541,6 +541,22 @@ async fn jwt_23_the_claims_of_a_forged_token_choose_no_reason() {
 }
 
 #[tokio::test]
+async fn jwt_07_size_is_bounded_for_each_issuer() {
+    let other = VerificationPolicy::plain_access_token("https://other.example", AUDIENCE);
+    let jwt = jwt()
+        .trust(other.max_token_size(20_000).build().unwrap(), key())
+        .unwrap();
+    let large = |issuer| claims_with(json!({ "iss": issuer, "context": "x".repeat(10_000) }));
+    let theirs = token(&large("https://other.example"));
+    assert!(jwt.verify_token(&theirs).await.is_ok());
+    let ours = token(&large(ISSUER));
+    for _ in 0..2 {
+        assert_eq!(refusal(&jwt, &ours).await, "token_too_long");
+    }
+    assert_eq!(jwt.cached_tokens(), 1);
+}
+
+#[tokio::test]
 async fn jwt_07_depth_is_bounded_for_each_issuer() {
     let deep = VerificationPolicy::plain_access_token("https://deep.example", AUDIENCE)
         .max_depth(20)

@@ -11,6 +11,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use bytes::Bytes;
+use http::header::IF_NONE_MATCH;
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::StreamBody;
@@ -23,6 +24,8 @@ pub(crate) enum Answer {
     Json(String),
     /// This status, these headers, this body.
     Plain(u16, Vec<(&'static str, String)>, String),
+    /// A body of JSON with this tag, and `304` for whoever names the tag.
+    Tagged(&'static str, String),
     /// This many bytes, in pieces, without saying how many.
     Endless(usize),
     /// The head of an answer, and then the connection breaks.
@@ -106,13 +109,27 @@ impl Shared {
             body,
         });
         let next = self.answers.pop_front();
-        next.unwrap_or_else(|| self.always.clone())
+        match next.unwrap_or_else(|| self.always.clone()) {
+            Answer::Tagged(tag, body) => {
+                let is_known = head.headers.get(IF_NONE_MATCH);
+                let is_known = is_known.is_some_and(|named| named == tag);
+                let kind = ("content-type", "application/json".to_owned());
+                let headers = vec![kind, ("etag", tag.to_owned())];
+                if is_known {
+                    Answer::Plain(304, headers, String::new())
+                } else {
+                    Answer::Plain(200, headers, body)
+                }
+            }
+            answer => answer,
+        }
     }
 }
 
 async fn give(answer: Answer) -> Response<Body> {
     match answer {
         Answer::Json(body) => json(body),
+        Answer::Tagged(..) => unreachable!("became a plain one"),
         Answer::Plain(status, headers, body) => {
             let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
             for (name, value) in headers {
