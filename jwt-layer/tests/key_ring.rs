@@ -13,6 +13,7 @@ use jwt_layer::{
     KeyStatus, MemorySigningKeys, SigningKeyStore,
 };
 use serde_json::Value;
+use tokio::sync::Notify;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -47,7 +48,11 @@ struct Store {
     loses_answer: Arc<AtomicBool>,
     hangs: Arc<AtomicBool>,
     loads: Arc<AtomicUsize>,
+    held: Arc<Mutex<Option<Hold>>>,
 }
+
+/// Told when a load has its answer; and what it then waits for.
+type Hold = (Arc<Notify>, Arc<Notify>);
 
 impl Store {
     async fn ask(&self) -> Result<(), AuthError> {
@@ -61,6 +66,13 @@ impl Store {
         }
     }
 
+    /// The next load has its answer when the first is told, and gives it when the second is.
+    fn hold_next_load(&self) -> Hold {
+        let hold = Hold::default();
+        *self.held.lock().unwrap() = Some(hold.clone());
+        hold
+    }
+
     async fn dump(&self) -> Vec<u8> {
         self.documents.load("default").await.unwrap().unwrap()
     }
@@ -70,7 +82,13 @@ impl SigningKeyStore for Store {
     async fn load(&self, ring: &str) -> Result<Option<Vec<u8>>, AuthError> {
         self.loads.fetch_add(1, SeqCst);
         self.ask().await?;
-        self.documents.load(ring).await
+        let answer = self.documents.load(ring).await;
+        let held = self.held.lock().unwrap().take();
+        if let Some((answered, goes_on)) = held {
+            answered.notify_one();
+            goes_on.notified().await;
+        }
+        answer
     }
 
     async fn replace(
@@ -282,7 +300,7 @@ async fn nodes_that_start_or_rotate_at_once_make_one_key() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn key_08_a_node_learns_of_a_new_key_when_its_token_comes() {
     let (store, time) = (Store::default(), Time::new());
     let options = || options(&store, &time).publish_ahead(Duration::ZERO);
@@ -297,32 +315,85 @@ async fn key_08_a_node_learns_of_a_new_key_when_its_token_comes() {
     b.verify(&old).await.unwrap();
     assert_eq!(store.loads.load(SeqCst), loads + 1);
 
-    // Tokens with invented keys cause a look a second, and none for who has a good one.
-    let forged = |n: u32| {
-        let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{n}"}}"#);
-        let rest = old.split_once('.').unwrap().1;
-        format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
+    // However many tokens with invented keys come, there is one look a second, and each is refused after
+    // one that began when it was there. Who has a good one does not wait.
+    let flood = async || {
+        let verify = (0..1_000).map(async |n| {
+            let result = b.jwt.verify_token(&forged(&old, n)).await;
+            result.map(drop).unwrap_err()
+        });
+        let all = futures_util::future::join_all(verify);
+        tokio::join!(all, b.verify(&old))
     };
-    for n in 0..1_000 {
-        assert_eq!(b.verify(&forged(n)).await, Err("unknown_key"));
+    for looks in 2..5 {
+        let (errors, known) = flood().await;
+        assert!(errors.iter().all(|error| error.reason() == "unknown_key"));
+        assert_eq!(known, Ok(()));
+        assert_eq!(store.loads.load(SeqCst), loads + looks);
     }
-    assert_eq!(store.loads.load(SeqCst), loads + 1);
-    time.advance(Duration::from_secs(1));
-    for n in 0..1_000 {
-        assert_eq!(b.verify(&forged(n)).await, Err("unknown_key"));
-        b.verify(&old).await.unwrap();
-    }
-    assert_eq!(store.loads.load(SeqCst), loads + 2);
 
     // Nobody knows whether a key is good while the store is down.
-    time.advance(Duration::from_secs(1));
+    tokio::time::advance(Duration::from_secs(1)).await;
     store.is_down.store(true, SeqCst);
-    for n in 0..100 {
-        let error = b.jwt.verify_token(&forged(n)).await.unwrap_err();
-        assert_eq!(error.kind(), AuthErrorKind::Unavailable);
-        b.verify(&old).await.unwrap();
+    for _ in 0..2 {
+        let (errors, known) = flood().await;
+        let unavailable = |error: &AuthError| error.kind() == AuthErrorKind::Unavailable;
+        assert!(errors.iter().all(unavailable));
+        assert_eq!(known, Ok(()));
+        assert_eq!(store.loads.load(SeqCst), loads + 5);
     }
-    assert_eq!(store.loads.load(SeqCst), loads + 3);
+
+    // Nor when more wait than may.
+    store.is_down.store(false, SeqCst);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let many = (0..1_100).map(async |n| b.verify(&forged(&old, n)).await);
+    let many = futures_util::future::join_all(many).await;
+    let of = |reason| many.iter().filter(|one| **one == Err(reason)).count();
+    assert_eq!(of("unknown_key"), 1_024);
+    assert_eq!(of("too_many_unknown_signing_keys"), 76);
+    assert_eq!(b.verify(&forged(&old, 0)).await, Err("unknown_key"));
+}
+
+/// A token that names a key which nobody made.
+fn forged(token: &str, number: u32) -> String {
+    let header = format!(r#"{{"alg":"ES256","typ":"at+jwt","kid":"{number}"}}"#);
+    let rest = token.split_once('.').unwrap().1;
+    format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
+}
+
+#[tokio::test(start_paused = true)]
+async fn key_08_garbage_does_not_hide_a_key_that_came_after_it() {
+    for publish_ahead in [Duration::ZERO, 10 * MINUTE] {
+        let (store, time) = (Store::default(), Time::new());
+        let options = || options(&store, &time).publish_ahead(publish_ahead);
+        let a = Node::new(&options().open().await.unwrap(), &time);
+        let b = Node::new(&options().open().await.unwrap(), &time);
+        let old = a.issue();
+        assert_eq!(b.verify(&forged(&old, 1)).await, Err("unknown_key"));
+        assert!(a.ring.revoke_key(&kid_of(&old)).await.unwrap());
+        assert_eq!(b.verify(&a.issue()).await, Ok(()));
+    }
+
+    // The key was made while a look was running, which had its answer already.
+    let (store, time) = (Store::default(), Time::new());
+    let a = Node::new(&open(&store, &time).await, &time);
+    let b = Node::new(&open(&store, &time).await, &time);
+    let old = a.issue();
+    let (answered, goes_on) = store.hold_next_load();
+    let garbage = forged(&old, 1);
+    let garbage = b.verify(&garbage);
+    let real = async {
+        answered.notified().await;
+        a.ring.revoke_key(&kid_of(&old)).await.unwrap();
+        let new = a.issue();
+        let mut verified = Box::pin(b.verify(&new));
+        assert!(futures_poll(&mut verified).is_none());
+        goes_on.notify_one();
+        verified.await
+    };
+    let (garbage, real) = tokio::join!(garbage, real);
+    assert_eq!(garbage, Err("unknown_key"));
+    assert_eq!(real, Ok(()));
 }
 
 #[tokio::test(start_paused = true)]

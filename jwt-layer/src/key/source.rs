@@ -75,7 +75,8 @@ impl From<Option<Arc<VerifyingKey>>> for KeyLookup {
 /// - `find` answers from what is known, at once. It takes no lock that `refresh` holds.
 /// - `find` says [`Ask`](KeyLookup::Ask) only if waiting can help. During a cooldown after an attempt
 ///   that succeeded it says [`Unknown`](KeyLookup::Unknown), so that tokens with invented ids are
-///   refused at once and cause nothing; after one that failed it says
+///   refused at once and cause nothing, or still `Ask`, if `refresh` then waits the cooldown out, for
+///   keys that may be used as soon as they are made; after one that failed it says
 ///   [`Unavailable`](KeyLookup::Unavailable), because nobody knows whether the key is good.
 /// - `refresh` waits until the source has tried. Dropping the future must not stop the attempt for
 ///   others who wait for it. An error means "could not ask", and the token is answered 503.

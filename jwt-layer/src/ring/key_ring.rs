@@ -5,17 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwapOption;
-use auth_layer::{AuthError, SharedClock};
-use tokio::sync::{Mutex, watch};
+use auth_layer::AuthError;
+use tokio::sync::Mutex;
 
 use super::builder::Options;
+use super::look::{Looks, look};
 use super::snapshot::{RingKey, Snapshot};
-use super::upkeep::{self, Attempt, Change};
+use super::upkeep::{self, Change};
 use super::{KeyRingBuilder, SharedSigningKeyStore, SigningKeyStore};
-use crate::{Algorithm, KeyLookup, KeySource, WantedKey};
-
-/// After a look for an unknown key: for so long there is no other.
-pub(super) const COOLDOWN: Duration = Duration::from_secs(1);
+use crate::{Algorithm, KeyLookup, KeySource, VerifyingKey, WantedKey};
 
 /// The keys that an [`Issuer`](crate::Issuer) signs with, kept in a store that nodes share, and
 /// replaced without a token being refused.
@@ -58,7 +56,8 @@ pub(super) const COOLDOWN: Duration = Duration::from_secs(1);
 /// # Several nodes
 ///
 /// A node learns of what others did by [`run`](Self::run), and at once when a token comes with a key
-/// that it does not know (at most once a second, however many come). While the store is down, it
+/// that it does not know (at most once a second, however many come: a token with an unknown key waits
+/// for the next look, and 1,024 of them at a time; more are answered 503). While the store is down, it
 /// goes on with the keys it holds: the current one signs, and previous ones end, by the times that were
 /// written down. Only new keys have to wait. A node that is cut off for longer than the lifetime of
 /// tokens while others rotate signs with a key that these no longer accept.
@@ -79,7 +78,7 @@ pub(super) struct Inner {
     pub(super) snapshot: ArcSwapOption<Snapshot>,
     /// Held while the store is asked, so that no older answer comes after a newer.
     pub(super) turn: Mutex<()>,
-    pub(super) attempt: watch::Sender<Attempt>,
+    pub(super) looks: Looks,
 }
 
 /// A key of a [`KeyRing`], as it is at one moment.
@@ -113,7 +112,7 @@ impl KeyRing {
                 options,
                 snapshot: ArcSwapOption::empty(),
                 turn: Mutex::new(()),
-                attempt: watch::Sender::new(Attempt::None),
+                looks: Looks::new(),
             }),
         }
     }
@@ -248,30 +247,27 @@ impl Inner {
         millis(self.options.clock.now())
     }
 
-    pub(super) fn clock(&self) -> &SharedClock {
-        &self.options.clock
+    /// The key that a token names, if it is here and has not ended.
+    pub(super) fn held(&self, wanted: &WantedKey<'_>) -> Option<Arc<VerifyingKey>> {
+        let snapshot = self.snapshot.load();
+        let snapshot = snapshot.as_ref()?;
+        let key = snapshot.verifying(wanted.kid?, wanted.algorithm, || self.now());
+        key.cloned()
     }
 }
 
 /// The tokens of a ring always name their key.
 impl KeySource for KeyRing {
     fn find(&self, wanted: &WantedKey<'_>) -> KeyLookup {
-        let Some(kid) = wanted.kid else {
+        if wanted.kid.is_none() {
             return KeyLookup::Unknown;
-        };
-        let snapshot = self.inner.snapshot.load();
-        let key = snapshot
-            .as_ref()
-            .and_then(|it| it.verifying(kid, wanted.algorithm, || self.inner.now()));
-        if let Some(key) = key {
-            return KeyLookup::Found(Arc::clone(key));
         }
-        let attempt = *self.inner.attempt.borrow();
-        attempt.lookup(self.inner.clock().now())
+        let held = self.inner.held(wanted).map(KeyLookup::Found);
+        held.unwrap_or_else(|| self.inner.looks.lookup())
     }
 
-    async fn refresh(&self, _: &WantedKey<'_>) -> Result<(), AuthError> {
-        upkeep::look(&self.inner).await
+    async fn refresh(&self, wanted: &WantedKey<'_>) -> Result<(), AuthError> {
+        look(&self.inner, wanted).await
     }
 }
 

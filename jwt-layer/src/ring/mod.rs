@@ -6,6 +6,8 @@ mod builder;
 mod document;
 #[cfg(feature = "key-ring")]
 mod key_ring;
+#[cfg(feature = "key-ring")]
+mod look;
 mod memory;
 #[cfg(feature = "key-ring")]
 mod snapshot;

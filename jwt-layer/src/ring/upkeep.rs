@@ -1,16 +1,15 @@
 //! Asking the store: taking over what is there, and changing it.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use auth_layer::{AuthError, Event, EventKind, random_bytes};
 use tokio::time::{sleep, timeout};
 
 use super::SigningKeyStore as _;
 use super::document::{Document, Record};
-use super::key_ring::{COOLDOWN, Inner, KeyRing};
+use super::key_ring::{Inner, KeyRing};
 use super::snapshot::Snapshot;
-use crate::KeyLookup;
 
 /// How often a change is tried that others got in the way of.
 const TRIES: u32 = 20;
@@ -34,36 +33,6 @@ enum Done {
     Revoked,
 }
 
-/// What is known of the last look for an unknown key.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Attempt {
-    None,
-    Running,
-    Succeeded(SystemTime),
-    Failed(SystemTime),
-}
-
-impl Attempt {
-    /// What a key that is not there is, `now`.
-    pub(super) fn lookup(self, now: SystemTime) -> KeyLookup {
-        match self {
-            Self::Succeeded(_) if self.is_recent(now) => KeyLookup::Unknown,
-            Self::Failed(_) if self.is_recent(now) => KeyLookup::Unavailable,
-            _ => KeyLookup::Ask,
-        }
-    }
-
-    fn is_recent(self, now: SystemTime) -> bool {
-        match self {
-            Self::Succeeded(at) | Self::Failed(at) => {
-                // If the clock was set back, it is not.
-                now.duration_since(at).is_ok_and(|since| since < COOLDOWN)
-            }
-            Self::None | Self::Running => false,
-        }
-    }
-}
-
 impl KeyRing {
     /// Carries a change to its end, also if nobody waits for it any more. Returns whether it changed what it
     /// was to change.
@@ -80,7 +49,7 @@ impl KeyRing {
 }
 
 impl Inner {
-    async fn change(&self, change: &Change) -> Result<bool, AuthError> {
+    pub(super) async fn change(&self, change: &Change) -> Result<bool, AuthError> {
         let _turn = self.turn.lock().await;
         let Self { options, .. } = self;
         for _ in 0..TRIES {
@@ -177,64 +146,8 @@ impl Inner {
 }
 
 #[cold]
-fn timed_out() -> AuthError {
+pub(super) fn timed_out() -> AuthError {
     AuthError::unavailable("signing_keys_timed_out")
-}
-
-/// Looks for a key that is not known. However many ask, there is one look at a time, and none of
-/// those who wait for it can end it.
-pub(super) async fn look(inner: &Arc<Inner>) -> Result<(), AuthError> {
-    let mut attempt = inner.attempt.subscribe();
-    let now = inner.clock().now();
-    let begin = inner.attempt.send_if_modified(|attempt| {
-        let begin = !matches!(attempt, Attempt::Running) && !attempt.is_recent(now);
-        if begin {
-            *attempt = Attempt::Running;
-        }
-        begin
-    });
-    if begin {
-        let look = Look(Arc::clone(inner));
-        tokio::spawn(look.run());
-    }
-    let finished = attempt.wait_for(|attempt| !matches!(attempt, Attempt::Running));
-    match finished.await.as_deref() {
-        Ok(Attempt::Succeeded(_)) => Ok(()),
-        _ => Err(AuthError::unavailable("signing_keys_unavailable")),
-    }
-}
-
-struct Look(Arc<Inner>);
-
-impl Look {
-    async fn run(self) {
-        // Also if another change has its turn for long: there are requests that wait.
-        let limit = 2 * self.0.options.store_timeout;
-        let result = timeout(limit, self.0.change(&Change::Nothing)).await;
-        let result = result.unwrap_or_else(|_| Err(timed_out()));
-        if let Err(error) = &result {
-            self.0.options.events.record(&Event::refused(error));
-        }
-        let now = self.0.clock().now();
-        self.0.attempt.send_replace(match result {
-            Ok(_) => Attempt::Succeeded(now),
-            Err(_) => Attempt::Failed(now),
-        });
-    }
-}
-
-/// If the runtime ends the task, it has failed.
-impl Drop for Look {
-    fn drop(&mut self) {
-        let now = self.0.clock().now();
-        self.0.attempt.send_if_modified(|attempt| {
-            let unfinished = matches!(attempt, Attempt::Running);
-            if unfinished {
-                *attempt = Attempt::Failed(now);
-            }
-            unfinished
-        });
-    }
 }
 
 pub(super) async fn run(ring: Weak<Inner>, every: Duration) {
