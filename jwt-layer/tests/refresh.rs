@@ -4,6 +4,11 @@
 mod common;
 mod refreshing;
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use auth_layer::{CredentialEpoch, EventKind, Factor, FactorKind, Identity};
@@ -376,6 +381,180 @@ async fn ref_08_a_logout_that_could_not_be_stored_is_no_success() {
     for unknown in ["", "rt_", "eyJ.eyJ.x", "whatever"] {
         assert_eq!(service.revoke(unknown).await, OK, "{unknown}");
     }
+}
+
+/// Polls a future so many times, with all others in between, and drops it. What was begun may then
+/// go on.
+async fn dropped_after<F: Future>(polls: usize, future: F) {
+    {
+        let mut future = pin!(future);
+        for _ in 0..polls {
+            let poll = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_ready()));
+            if poll.await {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn ref_08_x_08_a_logout_whose_client_hangs_up_is_none_or_whole() {
+    let mut whole = 0;
+    for polls in 0..16 {
+        for way in 0..3 {
+            let service = Service::new();
+            let ann = service.identity("ann");
+            let pairs = [service.log_in("ann").await, service.log_in("ann").await];
+            let id = pairs[0].family().parse().unwrap();
+            let tokens = &service.tokens;
+            match way {
+                0 => dropped_after(polls, tokens.revoke_family(&ann, &id)).await,
+                1 => dropped_after(polls, tokens.revoke(&pairs[0].refresh)).await,
+                _ => dropped_after(polls, tokens.revoke_user(&ann, None)).await,
+            }
+            let pairs = &pairs[..if way == 2 { 2 } else { 1 }];
+            let mut good = Vec::new();
+            for pair in pairs {
+                good.push(service.me(pair).await == OK);
+                good.push(service.refresh(pair).await.status == OK);
+            }
+            assert!(
+                good.iter().all(|it| *it == good[0]),
+                "{way} {polls} {good:?}"
+            );
+            whole += usize::from(!good[0]);
+        }
+    }
+    assert!(whole > 3);
+}
+
+#[tokio::test]
+async fn ref_01_x_08_a_thief_who_hangs_up_saves_no_access_token() {
+    let mut ended = 0;
+    for polls in 0..16 {
+        let service = Service::new();
+        let first = service.log_in("ann").await;
+        let second = service.refreshed(&first).await;
+        service.pass(60);
+        dropped_after(polls, service.refresh(&first)).await;
+        let live = service.tokens.list(&service.identity("ann")).await.unwrap();
+        let good = service.me(&second).await == OK;
+        assert_eq!(good, live.len() == 1, "{polls}");
+        ended += usize::from(!good);
+    }
+    assert!(ended > 0);
+}
+
+#[tokio::test]
+async fn ref_08_log_out_everywhere_takes_access_tokens_back_first_and_last() {
+    let service = Service::new();
+    let ann = service.identity("ann");
+    let lone = service.lone_token(&ann);
+    service.log_in("ann").await;
+    // First: families that cannot be ended delay nothing.
+    service.set_store_down(true);
+    assert_eq!(service.me(&lone).await, OK);
+    assert!(service.tokens.revoke_user(&ann, None).await.is_err());
+    assert_eq!(service.me(&lone).await, StatusCode::UNAUTHORIZED);
+    service.set_store_down(false);
+
+    // Last: nor does it escape what is made meanwhile.
+    let made = Arc::new(Mutex::new(None));
+    let during = (service.clone(), ann.clone(), Arc::clone(&made));
+    service.store.before_end(move || {
+        let (service, ann, made) = during;
+        service.pass(1);
+        *made.lock().unwrap() = Some(service.lone_token(&ann));
+    });
+    service.tokens.revoke_user(&ann, None).await.unwrap();
+    let made = made.lock().unwrap().take().unwrap();
+    assert_eq!(service.me(&made).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn ref_08_families_end_side_by_side_and_not_all_at_once() {
+    let service = Service::new();
+    let ann = service.identity("ann");
+    for _ in 0..100 {
+        service.log_in("ann").await;
+    }
+    let ended = service.tokens.revoke_user(&ann, None).await.unwrap();
+    assert_eq!(ended, 100);
+    let most = service.store.most_at_once.load(Ordering::SeqCst);
+    assert!((2..=32).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn ref_08_an_end_lasts_as_long_as_what_it_ends() {
+    let service = Service::new();
+    let ann = service.identity("ann");
+    let lifetime = service.issuer.lifetime();
+    service.log_in("ann").await;
+    let pair = service.log_in("ann").await;
+    service.revoke(&pair.refresh).await;
+    service.tokens.revoke_user(&ann, None).await.unwrap();
+    let revoked = service.revocations.revoked_until.lock().unwrap().clone();
+    assert_eq!(revoked.len(), 4);
+    for until in revoked {
+        assert!(until >= at(START) + lifetime, "{until:?}");
+    }
+}
+
+#[tokio::test]
+async fn ref_08_log_out_everywhere_is_of_one_user_in_one_tenant() {
+    let service = Service::new();
+    let [here, there] = ["here", "there"].map(|tenant| {
+        let ann = Identity::builder("password", "ann");
+        ann.tenant(tenant).build()
+    });
+    let bob = Identity::builder("password", "bob").tenant("here").build();
+    let tokens = [&here, &there, &bob].map(|user| service.lone_token(user));
+    let policy = service.issuer.policy().tenant_claim("tenant");
+    let jwt = service.jwt(policy.build().unwrap());
+    for (user, good) in [(&here, [false, true, true]), (&there, [false, false, true])] {
+        service.tokens.revoke_user(user, None).await.unwrap();
+        for (token, good) in tokens.iter().zip(good) {
+            assert_eq!(jwt.verify_token(&token.access).await.is_ok(), good);
+        }
+    }
+}
+
+#[tokio::test]
+async fn ref_08_a_token_of_a_node_whose_clock_is_ahead_is_taken_back() {
+    let service = Service::new();
+    service.pass(300);
+    let lone = service.lone_token(&service.identity("ann"));
+    let other = service.lone_token(&service.identity("ann"));
+    service.set_back(300);
+    assert_eq!(service.me(&lone).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(service.revoke(&lone.access).await, OK);
+    service.pass(300);
+    assert_eq!(service.me(&lone).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(service.me(&other).await, OK);
+}
+
+#[tokio::test]
+async fn ref_08_no_token_of_ours_is_taken_back_without_its_key() {
+    let service = Service::new();
+    let lone = service.lone_token(&service.identity("ann"));
+    let node = service.sharing_store(common::ISSUER, common::AUDIENCE);
+    let other = service.sharing_store("https://other.example.com", common::AUDIENCE);
+    let unknown = StatusCode::SERVICE_UNAVAILABLE;
+    assert_eq!(node.revoke(&lone.access).await, unknown);
+    // What is not ours, forged, or over, is no node's any more.
+    assert_eq!(other.revoke(&lone.access).await, OK);
+    let (signed, _) = lone.access.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{}", "A".repeat(86));
+    assert_eq!(service.revoke(&forged).await, OK);
+    assert_eq!(service.me(&lone).await, OK);
+    node.pass(600);
+    assert_eq!(node.revoke(&lone.access).await, unknown);
+    node.pass(300);
+    assert_eq!(node.revoke(&lone.access).await, OK);
 }
 
 #[tokio::test]

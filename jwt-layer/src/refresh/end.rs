@@ -1,15 +1,18 @@
-//! How families end: logout, revocation (RFC 7009), and everything of a user.
+//! How families end: one of them, or everything of a user.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use auth_layer::{
     AuthError, AuthErrorKind, Event, EventKind, Identity, Revocations as _, SubjectRevocation,
     UserKey,
 };
+use tokio::task::JoinSet;
 
 use super::service::Inner;
 use super::{
-    Family, FamilyId, FamilyState, RefreshStore as _, RefreshToken, RefreshTokens, could_not_ask,
+    Family, FamilyId, FamilyState, RefreshStore as _, RefreshTokens, carried, could_not_ask,
+    interrupted,
 };
 
 /// How long an exchange that is under way may take to hand out an access token.
@@ -17,6 +20,10 @@ const UNDER_WAY: Duration = Duration::from_secs(60);
 
 /// How often the families of a user are looked for anew while others log in.
 const ROUNDS: usize = 16;
+
+/// How many families are ended at a time: whoever knows an old password could otherwise begin them
+/// faster than they end.
+const AT_ONCE: usize = 32;
 
 /// A family, for a list of devices.
 #[derive(Clone, Debug)]
@@ -41,46 +48,6 @@ impl From<FamilyState> for FamilyInfo {
 }
 
 impl RefreshTokens {
-    /// Takes back a token, as RFC 7009 has it: a refresh token with its family and the access tokens
-    /// of it, or one access token of the issuer's. A token that is unknown, over or not ours is as good
-    /// as taken back. Whoever holds a token may end it, so no more is asked.
-    ///
-    /// # Errors
-    ///
-    /// Fails if it could not be done. Then answer 5xx and never 200: the client has to try again. An
-    /// access token that is bound to a key is an invalid request, `unsupported_token_type`: its refresh
-    /// token ends it.
-    pub async fn revoke(&self, token: &str) -> Result<(), AuthError> {
-        let inner = &*self.inner;
-        if let Some(token) = RefreshToken::parse(token) {
-            let found = inner.store.find(&token.family()).await;
-            return match found.map_err(could_not_ask)? {
-                Some(state) => self.end_family(&state.family, "token_revoked").await,
-                None => Ok(()),
-            };
-        }
-        let identity = match inner.verifier.verify(token).await {
-            Ok(verified) => verified.into_identity().build(),
-            // It is good, and is not taken back by its text alone.
-            Err(error) if error.reason() == "sender_constrained_token" => {
-                let kind = AuthErrorKind::InvalidRequest;
-                return Err(AuthError::new(kind, "unsupported_token_type").with_source(error));
-            }
-            Err(error) if error.kind().is_bad_credential() => return Ok(()),
-            Err(error) => return Err(could_not_ask(error)),
-        };
-        let (Some(token_id), Some(until)) = (identity.token_id(), identity.expires_at()) else {
-            return Ok(());
-        };
-        let name = inner.issuer.name();
-        let revoked = inner.revocations.revoke_token(name, token_id, until).await;
-        revoked.map_err(could_not_ask)?;
-        let event = Event::new(EventKind::Revoked).with_identity(&identity);
-        let event = event.with_object_id(token_id).with_reason("token_revoked");
-        inner.events.record(&event);
-        Ok(())
-    }
-
     /// The families of a user that are live, the one used last first: the list of devices.
     ///
     /// # Errors
@@ -99,9 +66,15 @@ impl RefreshTokens {
     /// Ends one family of a user and its access tokens: "log out this device". False if the user has
     /// no such family; nobody ends another's.
     ///
+    /// What it has begun it does to its end, also if its future is dropped.
+    ///
     /// # Errors
     ///
     /// Fails if it could not be done; try again.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
     pub async fn revoke_family(&self, user: &Identity, id: &FamilyId) -> Result<bool, AuthError> {
         let found = self.inner.store.find(id).await.map_err(could_not_ask)?;
         let user = self.principal(user).build();
@@ -123,79 +96,128 @@ impl RefreshTokens {
     /// of no family: "log out everywhere", "password changed", "user disabled".
     ///
     /// Change the password, or disable the user, first: then whoever logs in or refreshes meanwhile
-    /// does so with what is good now.
+    /// does so with what is good now. A family that is kept across a change of the
+    /// [`CredentialEpoch`](auth_layer::CredentialEpoch) ends all the same when it is next used, because
+    /// it is of the old one: begin a new family for who has just changed the password, and except none.
+    ///
+    /// Of a user in a tenant, access tokens of no family are found by their tenant, which the
+    /// [`Jwt`](crate::Jwt) knows if its policy has
+    /// [`tenant_claim("tenant")`](crate::PolicyBuilder::tenant_claim).
+    ///
+    /// What it has begun it does to its end, also if its future is dropped.
     ///
     /// # Errors
     ///
     /// Refuses, with 403, a user for whom another issuer vouches, who has nothing here. Fails if it
     /// could not all be done; try again.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
     pub async fn revoke_user(
         &self,
         user: &Identity,
         except: Option<&FamilyId>,
     ) -> Result<usize, AuthError> {
         self.check_own(user)?;
-        let inner = &*self.inner;
+        let (inner, except) = (Arc::clone(&self.inner), except.copied());
         let user = self.principal(user).build();
-        let key = UserKey::from(&user);
-        let mut ended = 0;
-        for _ in 0..ROUNDS {
-            let now = inner.now();
-            let found = inner.store.list(&key).await.map_err(could_not_ask)?;
-            let others: Vec<_> = found
-                .into_iter()
-                .filter(|state| now < state.expires_at && Some(&state.family.id) != except)
-                .collect();
-            if others.is_empty() {
-                if except.is_none() {
-                    self.revoke_access_tokens_of(&user).await?;
-                }
-                return Ok(ended);
-            }
-            // Each is ended after its access tokens were: if that fails, it is still listed.
-            for state in others {
-                self.end_family(&state.family, "user_revoked").await?;
-                ended += 1;
-            }
-        }
-        let error = AuthError::new(AuthErrorKind::Unavailable, "refresh_families_keep_coming");
-        Err(error.with_scheme(super::SCHEME))
+        carried(async move { inner.end_user(&user, except).await }).await
     }
 
-    async fn revoke_access_tokens_of(&self, user: &Identity) -> Result<(), AuthError> {
-        let inner = &*self.inner;
-        let lifetime = inner.issuer.lifetime();
-        let mut everything = SubjectRevocation::new(user.subject(), inner.now(), lifetime)
-            .issuer(inner.issuer.name());
-        if let Some(tenant) = user.tenant() {
-            everything = everything.tenant(tenant);
-        }
-        let revoked = inner.revocations.revoke_subject(&everything).await;
-        revoked.map_err(could_not_ask)
-    }
-
-    /// Ends a family: its access tokens first. If the second step fails, the family is there for the
-    /// next attempt to find, and what a refresh in between hands out is revoked already.
+    /// Ends a family, also if nobody waits for it any more.
     pub(super) async fn end_family(
         &self,
         family: &Family,
         reason: &'static str,
     ) -> Result<(), AuthError> {
-        self.inner.revoke_access_tokens(family).await?;
-        let ended = self.inner.store.end(&family.id).await;
-        if ended.map_err(could_not_ask)? {
+        let (inner, family) = (Arc::clone(&self.inner), family.clone());
+        carried(async move { inner.end_family(&family, reason).await }).await
+    }
+}
+
+impl Inner {
+    async fn end_user(
+        self: &Arc<Self>,
+        user: &Identity,
+        except: Option<FamilyId>,
+    ) -> Result<usize, AuthError> {
+        let key = UserKey::from(user);
+        let mut ended = 0;
+        // However many families there are, no access token is good for as long as they take.
+        if except.is_none() {
+            self.revoke_access_tokens_of(user).await?;
+        }
+        for _ in 0..ROUNDS {
+            let now = self.now();
+            let found = self.store.list(&key).await.map_err(could_not_ask)?;
+            let others: Vec<_> = found
+                .into_iter()
+                .filter(|state| now < state.expires_at && Some(state.family.id) != except)
+                .collect();
+            if others.is_empty() {
+                // What was made meanwhile.
+                if except.is_none() {
+                    self.revoke_access_tokens_of(user).await?;
+                }
+                return Ok(ended);
+            }
+            ended += self.end_families(others, "user_revoked").await?;
+        }
+        let error = AuthError::new(AuthErrorKind::Unavailable, "refresh_families_keep_coming");
+        Err(error.with_scheme(super::SCHEME))
+    }
+
+    /// Ends families, some at a time. After a failure no more are begun; they are still listed.
+    async fn end_families(
+        self: &Arc<Self>,
+        families: Vec<FamilyState>,
+        reason: &'static str,
+    ) -> Result<usize, AuthError> {
+        let mut waiting = families.into_iter();
+        let mut running = JoinSet::new();
+        let (mut ended, mut failed) = (0, None);
+        loop {
+            while failed.is_none() && running.len() < AT_ONCE {
+                let Some(state) = waiting.next() else { break };
+                let inner = Arc::clone(self);
+                running.spawn(async move { inner.end_family(&state.family, reason).await });
+            }
+            match running.join_next().await {
+                Some(Ok(Ok(()))) => ended += 1,
+                Some(Ok(Err(error))) => failed = Some(error),
+                Some(Err(error)) => failed = Some(interrupted(error)),
+                None => return failed.map_or(Ok(ended), Err),
+            }
+        }
+    }
+
+    /// Ends a family: its access tokens first. If the second step fails, the family is there for the
+    /// next attempt to find, and what a refresh in between hands out is revoked already.
+    async fn end_family(&self, family: &Family, reason: &'static str) -> Result<(), AuthError> {
+        self.revoke_access_tokens(family).await?;
+        if self.store.end(&family.id).await.map_err(could_not_ask)? {
             let id = family.id.to_string();
             let event = Event::new(EventKind::Revoked)
                 .with_identity(&family.login)
                 .with_object_id(&id)
                 .with_reason(reason);
-            self.inner.events.record(&event);
+            self.events.record(&event);
         }
         Ok(())
     }
-}
 
-impl Inner {
+    async fn revoke_access_tokens_of(&self, user: &Identity) -> Result<(), AuthError> {
+        let lifetime = self.issuer.lifetime();
+        let mut everything =
+            SubjectRevocation::new(user.subject(), self.now(), lifetime).issuer(self.issuer.name());
+        if let Some(tenant) = user.tenant() {
+            everything = everything.tenant(tenant);
+        }
+        let revoked = self.revocations.revoke_subject(&everything).await;
+        revoked.map_err(could_not_ask)
+    }
+
     /// Takes back all access tokens of a family, also one that is being made.
     pub(super) async fn revoke_access_tokens(&self, family: &Family) -> Result<(), AuthError> {
         let until = self.now() + self.issuer.lifetime() + UNDER_WAY;

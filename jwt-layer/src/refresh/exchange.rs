@@ -1,5 +1,7 @@
 //! A refresh token is exchanged for the next.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use auth_layer::{
@@ -11,7 +13,7 @@ use super::service::Inner;
 use super::state::Standing;
 use super::{
     Family, FamilyState, RefreshError, RefreshRequest, RefreshStore as _, RefreshToken,
-    RefreshTokens, RotateOutcome, Rotation, SCHEME, TokenPair, could_not_ask,
+    RefreshTokens, RotateOutcome, Rotation, SCHEME, TokenPair, carried, could_not_ask,
 };
 use crate::AccessToken;
 
@@ -74,7 +76,7 @@ impl RefreshTokens {
             inner.max_replays,
             successor,
         );
-        match inner.store.rotate(&id, rotation).await? {
+        match self.rotate(family, rotation, request).await? {
             RotateOutcome::Rotated => {
                 self.record_refreshed(family, None, request);
                 Ok(pair(family, access, next, expires_at, now))
@@ -94,10 +96,7 @@ impl RefreshTokens {
             RotateOutcome::Exhausted => Err(RefreshError::invalid_grant(
                 "refresh_token_replayed_too_often",
             )),
-            RotateOutcome::Reused => {
-                self.end_reused(family, request).await?;
-                Err(RefreshError::invalid_grant("refresh_token_reused"))
-            }
+            RotateOutcome::Reused => Err(RefreshError::invalid_grant("refresh_token_reused")),
             RotateOutcome::Unknown => Err(RefreshError::invalid_grant("unknown_refresh_token")),
         }
     }
@@ -115,9 +114,12 @@ impl RefreshTokens {
         let next = token.next()?.digest();
         let rotation = Rotation::new(token.digest(), next, now, state.expires_at);
         let rotation = rotation.replayable(inner.replay_window.max(PARALLEL), 0, Vec::new());
-        match inner.store.rotate(&state.family.id, rotation).await? {
-            RotateOutcome::Reused | RotateOutcome::Unknown => {
-                self.end_reused(&state.family, request).await?;
+        match self.rotate(&state.family, rotation, request).await? {
+            RotateOutcome::Reused => Err(RefreshError::invalid_grant("refresh_token_reused")),
+            RotateOutcome::Unknown => {
+                let (inner, family) = (Arc::clone(&self.inner), state.family.clone());
+                let address = request.address;
+                carried(async move { inner.end_reused(&family, address).await }).await?;
                 Err(RefreshError::invalid_grant("refresh_token_reused"))
             }
             // A store that goes back in time, as after a restore: nobody knows this token's successor.
@@ -127,22 +129,25 @@ impl RefreshTokens {
         }
     }
 
-    async fn end_reused(
+    /// Uses a token up. If it was copied, that and its consequence are one piece of work, which is
+    /// done to its end, also if nobody waits for it any more.
+    async fn rotate(
         &self,
         family: &Family,
+        rotation: Rotation,
         request: &RefreshRequest<'_>,
-    ) -> Result<(), AuthError> {
-        let id = family.id.to_string();
-        let mut event = Event::new(EventKind::TokenReused)
-            .with_identity(&family.login)
-            .with_object_id(&id)
-            .with_reason("refresh_token_reused");
-        event.address = request.address;
-        self.inner.events.record(&event);
-        self.inner.revoke_access_tokens(family).await?;
-        // It is dead; what is left of it is only a note, which ends by itself.
-        drop(self.inner.store.end(&family.id).await);
-        Ok(())
+    ) -> Result<RotateOutcome, AuthError> {
+        let (inner, family) = (Arc::clone(&self.inner), family.clone());
+        let address = request.address;
+        carried(async move {
+            let outcome = inner.store.rotate(&family.id, rotation).await;
+            let outcome = outcome.map_err(could_not_ask)?;
+            if outcome == RotateOutcome::Reused {
+                inner.end_reused(&family, address).await?;
+            }
+            Ok(outcome)
+        })
+        .await
     }
 
     /// Whether those who send a token are those whom it was given to. Nothing has changed yet, and
@@ -231,6 +236,20 @@ impl RefreshTokens {
 }
 
 impl Inner {
+    async fn end_reused(&self, family: &Family, address: Option<IpAddr>) -> Result<(), AuthError> {
+        let id = family.id.to_string();
+        let mut event = Event::new(EventKind::TokenReused)
+            .with_identity(&family.login)
+            .with_object_id(&id)
+            .with_reason("refresh_token_reused");
+        event.address = address;
+        self.events.record(&event);
+        self.revoke_access_tokens(family).await?;
+        // It is dead; what is left of it is only a note, which ends by itself.
+        drop(self.store.end(&family.id).await);
+        Ok(())
+    }
+
     /// The user of a family as of now; `None` if the user may not log in any more.
     async fn user_now(&self, login: &Identity) -> Result<Option<Identity>, AuthError> {
         // Without the epoch of that login: who hands it back would say that nothing has changed.

@@ -13,6 +13,9 @@
 //! 4. What was granted never grows. Roles, scopes, and whether the user may log in at all are read
 //!    anew each time; when a factor was proved is not, so nothing becomes fresh by refreshing.
 //!
+//! It needs a Tokio runtime: what ends a family is carried to its end, also if the client that asked
+//! for it hangs up.
+//!
 //! ```
 //! # #[cfg(any(feature = "aws-lc", feature = "rust-crypto"))] {
 //! use auth_layer::{AuthError, Identity};
@@ -48,12 +51,14 @@ mod family;
 mod id;
 mod memory;
 mod request;
+mod revoke;
 mod service;
 mod state;
 mod store;
 mod token;
 
 use auth_layer::{AuthError, AuthErrorKind};
+use tokio::task::JoinError;
 
 pub use self::answer::TokenPair;
 pub use self::builder::RefreshTokensBuilder;
@@ -68,6 +73,21 @@ pub use self::service::RefreshTokens;
 pub use self::state::{FamilyState, RotateOutcome, Rotation, UsedToken};
 pub use self::store::{RefreshStore, SharedRefreshStore};
 pub use self::token::RefreshToken;
+
+/// Carries what has begun to its end, also if nobody waits for it any more: a client that hangs up
+/// leaves no family that is half ended.
+async fn carried<T: Send + 'static>(
+    work: impl Future<Output = Result<T, AuthError>> + Send + 'static,
+) -> Result<T, AuthError> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => Err(interrupted(error)),
+    }
+}
+
+fn interrupted(error: JoinError) -> AuthError {
+    AuthError::unavailable("refresh_interrupted").with_source(error)
+}
 
 /// Whatever a store fails with, it is not the token's fault.
 fn could_not_ask(error: AuthError) -> AuthError {

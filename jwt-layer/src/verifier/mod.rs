@@ -74,18 +74,53 @@ impl<K: TokenKind> TokenVerifier<K> {
 
     /// Verifies a token, and waits only if its key has to be asked for.
     pub(crate) async fn verified(&self, token: &str) -> Result<VerifiedToken<K>, AuthError> {
+        self.verify_as_of(token, None).await
+    }
+
+    /// Verifies a token as of another time than now.
+    #[cfg(feature = "refresh")]
+    pub(crate) async fn verified_at(
+        &self,
+        token: &str,
+        time: SystemTime,
+    ) -> Result<VerifiedToken<K>, AuthError> {
+        self.verify_as_of(token, Some(time)).await
+    }
+
+    async fn verify_as_of(
+        &self,
+        token: &str,
+        time: Option<SystemTime>,
+    ) -> Result<VerifiedToken<K>, AuthError> {
         let token = token.as_bytes();
-        if let Look::Verified(verified) = self.look(token)? {
+        if let Look::Verified(verified) = self.look(token, time)? {
             return Ok(verified);
         }
         self.trusted.learn_key(token).await?;
-        match self.look(token)? {
+        match self.look(token, time)? {
             Look::Verified(verified) => Ok(verified),
             Look::MissingKey => Err(AuthError::invalid("unknown_key")),
         }
     }
 
-    fn look(&self, token: &[u8]) -> Result<Look<VerifiedToken<K>>, AuthError> {
+    /// When a token says that it begins and ends. Nobody has vouched for that yet.
+    #[cfg(feature = "refresh")]
+    pub(crate) fn claimed_times(
+        &self,
+        token: &str,
+    ) -> Result<(Option<SystemTime>, Option<SystemTime>), AuthError> {
+        let common = &self.trusted.policy.common;
+        let payload = Compact::split(token.as_bytes(), common.max_token_size)?.payload()?;
+        let claims = Claims::parse(&payload, common.max_depth)?;
+        let begins_at = claims.time("iat")?.max(claims.time("nbf")?);
+        Ok((begins_at, claims.time("exp")?))
+    }
+
+    fn look(
+        &self,
+        token: &[u8],
+        time: Option<SystemTime>,
+    ) -> Result<Look<VerifiedToken<K>>, AuthError> {
         let common = &self.trusted.policy.common;
         let compact = Compact::split(token, common.max_token_size)?;
         let header = compact.header()?;
@@ -95,7 +130,7 @@ impl<K: TokenKind> TokenVerifier<K> {
         if *claims.issuer()? != *common.issuer {
             return Err(AuthError::invalid("wrong_issuer"));
         }
-        let now = self.now();
+        let now = time.unwrap_or_else(|| self.now());
         let proof = match self.trusted.judge(&compact, &header, &claims, now)? {
             Look::Verified(proof) => proof,
             Look::MissingKey => return Ok(Look::MissingKey),

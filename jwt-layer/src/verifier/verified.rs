@@ -114,7 +114,7 @@ impl<K: TokenKind> VerifiedToken<K> {
 }
 
 impl VerifiedToken<AccessToken> {
-    pub(super) fn check_unbound(&self) -> Result<(), AuthError> {
+    pub(crate) fn check_unbound(&self) -> Result<(), AuthError> {
         match self.proved.confirmation {
             Some(_) => Err(AuthError::invalid("sender_constrained_token")),
             None => Ok(()),

@@ -1,6 +1,6 @@
 //! A service with refresh tokens, over HTTP, with stores that can be down.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -22,8 +22,8 @@ use jwt_layer::refresh::{
     Rotation,
 };
 use jwt_layer::{
-    Algorithm, IssuedToken, Issuer, JwkThumbprint, Jwt, MemoryRevocations, Revocations,
-    SharedRevocations, SigningKey, SubjectRevocation,
+    AccessTokenRequest, Algorithm, IssuedToken, Issuer, JwkThumbprint, Jwt, MemoryRevocations,
+    Revocations, SharedRevocations, SigningKey, SubjectRevocation, VerificationPolicy,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -69,6 +69,7 @@ pub(crate) struct Service {
     pub(crate) tokens: RefreshTokens,
     pub(crate) revocations: Arc<Unreliable<MemoryRevocations>>,
     pub(crate) store: Arc<Unreliable<MemoryRefreshStore>>,
+    pub(crate) issuer: Issuer,
     now: Arc<AtomicU64>,
     user: Arc<Mutex<User>>,
     users_down: Arc<AtomicBool>,
@@ -203,7 +204,7 @@ impl Service {
                 object_id: event.object_id.map(str::to_owned),
             });
         });
-        let builder = RefreshTokens::builder(issuer, Arc::clone(&store), shared, users);
+        let builder = RefreshTokens::builder(issuer.clone(), Arc::clone(&store), shared, users);
         let builder = builder.clock(clock).events(events);
         let tokens = options(builder).build().unwrap();
         let cookie = RefreshCookie::builder("/token", "https://app.example.com".parse().unwrap());
@@ -218,6 +219,7 @@ impl Service {
             tokens,
             revocations,
             store,
+            issuer,
             now,
             user,
             users_down,
@@ -229,6 +231,29 @@ impl Service {
 
     pub(crate) fn pass(&self, seconds: u64) {
         self.now.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set_back(&self, seconds: u64) {
+        self.now.fetch_sub(seconds, Ordering::SeqCst);
+    }
+
+    /// What verifies access tokens by another policy.
+    pub(crate) fn jwt(&self, policy: VerificationPolicy) -> Jwt {
+        let now = Arc::clone(&self.now);
+        Jwt::new(policy, self.issuer.verifying_keys())
+            .clock(SharedClock::new(move || at(now.load(Ordering::SeqCst))))
+            .revocations(SharedRevocations::from(Arc::clone(&self.revocations)))
+    }
+
+    /// An access token of no family.
+    pub(crate) fn lone_token(&self, identity: &Identity) -> Pair {
+        let request = AccessTokenRequest::for_identity(identity);
+        let token = self.issuer.issue(&request).unwrap();
+        Pair {
+            access: token.expose().to_owned(),
+            refresh: String::new(),
+            scope: String::new(),
+        }
     }
 
     pub(crate) fn change_user(&self, change: impl FnOnce(&mut User)) {
@@ -443,6 +468,12 @@ async fn revoke(State(tokens): State<RefreshTokens>, body: String) -> StatusCode
 pub(crate) struct Unreliable<S> {
     store: S,
     down: AtomicBool,
+    at_once: AtomicUsize,
+    /// How many families were ended at a time.
+    pub(crate) most_at_once: AtomicUsize,
+    before_end: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// Until when what was revoked is, of all that was.
+    pub(crate) revoked_until: Mutex<Vec<SystemTime>>,
 }
 
 impl<S> Unreliable<S> {
@@ -450,7 +481,16 @@ impl<S> Unreliable<S> {
         Self {
             store,
             down: AtomicBool::new(false),
+            at_once: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
+            before_end: Mutex::new(None),
+            revoked_until: Mutex::new(Vec::new()),
         }
+    }
+
+    /// What happens while the next family is ended.
+    pub(crate) fn before_end(&self, happens: impl FnOnce() + Send + 'static) {
+        *self.before_end.lock().unwrap() = Some(Box::new(happens));
     }
 
     pub(crate) fn set_down(&self, down: bool) {
@@ -481,7 +521,14 @@ impl RefreshStore for Unreliable<MemoryRefreshStore> {
     }
 
     async fn end(&self, id: &FamilyId) -> Result<bool, AuthError> {
-        self.store().await?.end(id).await
+        let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(at_once, Ordering::SeqCst);
+        if let Some(happens) = self.before_end.lock().unwrap().take() {
+            happens();
+        }
+        let store = self.store().await;
+        self.at_once.fetch_sub(1, Ordering::SeqCst);
+        store?.end(id).await
     }
 
     async fn list(&self, user: &UserKey) -> Result<Vec<FamilyState>, AuthError> {
@@ -501,10 +548,14 @@ impl Revocations for Unreliable<MemoryRevocations> {
         until: SystemTime,
     ) -> Result<(), AuthError> {
         let store = self.store().await?;
+        self.revoked_until.lock().unwrap().push(until);
         store.revoke_token(issuer, token_id, until).await
     }
 
     async fn revoke_subject(&self, revocation: &SubjectRevocation<'_>) -> Result<(), AuthError> {
-        self.store().await?.revoke_subject(revocation).await
+        let store = self.store().await?;
+        let until = revocation.until;
+        self.revoked_until.lock().unwrap().push(until);
+        store.revoke_subject(revocation).await
     }
 }
