@@ -612,6 +612,72 @@ async fn what_the_store_has_lost_is_put_back() {
     third.verify(&token).await.unwrap();
 }
 
+/// The events of a ring.
+fn heard() -> (Events, Arc<Mutex<Vec<Option<&'static str>>>>) {
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    let all = Arc::clone(&reasons);
+    let events = Events::to(move |event: &Event<'_>| all.lock().unwrap().push(event.reason));
+    (events, reasons)
+}
+
+#[tokio::test]
+async fn key_11_an_older_document_that_was_put_back_brings_no_key_back() {
+    const ROLLED_BACK: Option<&str> = Some("signing_keys_rolled_back");
+    let (store, time) = (Store::default(), Time::new());
+    let (events, reasons) = heard();
+    let node = options(&store, &time).events(events).open().await.unwrap();
+    let node = Node::new(&node, &time);
+    let old = node.issue();
+    let put_back = async |document: &[u8]| {
+        let now = store.dump().await;
+        let replaced = store
+            .documents
+            .replace("default", Some(&now), document)
+            .await;
+        assert!(replaced.unwrap());
+    };
+
+    let before = store.dump().await;
+    assert!(node.ring.revoke_key(&kid_of(&old)).await.unwrap());
+    let now = kids(&node.ring);
+    reasons.lock().unwrap().clear();
+    // Whatever the node does next: by its task, by a call, and for an unknown key.
+    for act in 0..3 {
+        put_back(&before).await;
+        match act {
+            0 => node.ring.update().await.unwrap(),
+            1 => assert!(!node.ring.revoke_key("nobody's").await.unwrap()),
+            _ => assert_eq!(node.verify(&old).await, Err("unknown_key")),
+        }
+        assert_eq!(kids(&node.ring), now);
+        assert_eq!(node.verify(&old).await, Err("unknown_key"));
+        assert_eq!(*reasons.lock().unwrap(), vec![ROLLED_BACK; act + 1]);
+        // Those that start take what was written back.
+        assert_eq!(kids(&open(&store, &time).await), now);
+    }
+
+    // A key whose time is over long since.
+    node.ring.rotate().await.unwrap();
+    let before = store.dump().await;
+    time.advance(40 * DAY);
+    node.ring.update().await.unwrap();
+    let now = kids(&node.ring);
+    put_back(&before).await;
+    node.ring.rotate().await.unwrap();
+    assert_eq!(signing(&node.ring).kid, now[0]);
+    assert_eq!(reasons.lock().unwrap().pop(), Some(None), "rotated");
+    assert_eq!(reasons.lock().unwrap().pop(), Some(ROLLED_BACK));
+
+    // A node that starts has nothing to compare with, until another writes back what it holds.
+    let now = kids(&node.ring);
+    put_back(&before).await;
+    let fresh = open(&store, &time).await;
+    assert_ne!(kids(&fresh), now);
+    node.ring.update().await.unwrap();
+    fresh.update().await.unwrap();
+    assert_eq!(kids(&fresh), now);
+}
+
 /// Asks another store after it has lost what it had.
 #[derive(Clone)]
 struct Forgetful {
@@ -720,7 +786,13 @@ async fn private_keys_are_sealed_at_rest_and_bound_to_their_ring() {
         assert_eq!(kids(&ring).len(), 1);
     }
     let plainly = KeyRing::builder(Algorithm::Es256, plain_store.clone()).insecure_plain();
-    for document in [&b"p"[..], b"p{}", br#"p{"keys":[]}"#, b"p\xff", &sealed] {
+    for document in [
+        &b"p"[..],
+        b"p{}",
+        br#"p{"generation":1,"keys":[]}"#,
+        b"p\xff",
+        &sealed,
+    ] {
         let options = KeyRing::builder(Algorithm::Es256, plain_store.clone()).insecure_plain();
         reason(&plain_store, options, Some(document)).await;
     }

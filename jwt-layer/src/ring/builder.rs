@@ -78,8 +78,12 @@ impl KeyRingBuilder {
     }
 
     /// Encrypts what is kept with these keys. Whoever reads the store, or a copy of it, then has no
-    /// signing key; and whoever can write to it cannot bring in a key, nor give one more time than it
-    /// has.
+    /// signing key; and whoever can write to it cannot bring in a key of his own.
+    ///
+    /// What he can do is put back an older document, with keys that have been taken out since. A node
+    /// that runs notices it, tells it as an event (`signing_keys_rolled_back`), goes on with the keys it
+    /// holds, and writes them back. A node that starts has nothing to compare it with, and takes it
+    /// until another node, if one runs, has written the newer one back.
     ///
     /// After a change of the secret, the old one is needed as
     /// [`previous`](SealingKeys::previous) until the ring was rotated.

@@ -14,6 +14,8 @@ const PURPOSE: &[u8] = b"jwt-layer key ring";
 /// The keys in the order in which they sign. Times are milliseconds since 1970.
 #[derive(Clone, Default)]
 pub(super) struct Document {
+    /// How often it was written. A lower number than one that was seen is an older document.
+    pub(super) generation: u64,
     pub(super) keys: Vec<Record>,
 }
 
@@ -178,6 +180,7 @@ const PLAIN: u8 = b'p';
 
 #[derive(Serialize, Deserialize)]
 struct Written<'a> {
+    generation: u64,
     #[serde(borrow)]
     keys: Vec<WrittenKey<'a>>,
 }
@@ -200,6 +203,7 @@ impl Protection {
             private: record.private.expose_secret(),
         });
         let written = Written {
+            generation: document.generation,
             keys: keys.collect(),
         };
         let json = serde_json::to_vec(&written).map_err(|error| {
@@ -241,6 +245,7 @@ impl Protection {
             private: key.private.to_owned().into(),
         });
         Ok(Document {
+            generation: written.generation,
             keys: keys.collect(),
         })
     }

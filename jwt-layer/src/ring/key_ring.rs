@@ -62,7 +62,9 @@ use crate::{Algorithm, KeyLookup, KeySource, VerifyingKey, WantedKey};
 /// written down. Only new keys have to wait. A node that is cut off for longer than the lifetime of
 /// tokens while others rotate signs with a key that these no longer accept.
 ///
-/// If the store loses the ring, the next node that looks puts back what it holds.
+/// If the store loses the ring, or goes back to an older one, the next node that looks puts back what it
+/// holds. After the store was restored from a backup while no node ran, take out again what was taken
+/// out since ([`revoke_key`](Self::revoke_key)).
 ///
 /// All nodes need the same options. Their clocks may differ by 5 minutes.
 ///

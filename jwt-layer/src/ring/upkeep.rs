@@ -7,6 +7,7 @@ use auth_layer::{AuthError, Event, EventKind, random_bytes};
 use tokio::time::{sleep, timeout};
 
 use super::SigningKeyStore as _;
+use super::builder::Options;
 use super::document::{Document, Record};
 use super::key_ring::{Inner, KeyRing};
 use super::snapshot::Snapshot;
@@ -52,26 +53,34 @@ impl Inner {
     pub(super) async fn change(&self, change: &Change) -> Result<bool, AuthError> {
         let _turn = self.turn.lock().await;
         let Self { options, .. } = self;
+        let mut is_told = false;
         for _ in 0..TRIES {
             let stored = self.in_time(options.store.load(&options.name)).await?;
-            let mut document = match &stored {
-                Some(bytes) => {
-                    let document = options.protection.read(&options.name, bytes)?;
-                    self.take_over(document.clone())?;
-                    document
+            let read = stored.as_ref().map(|bytes| self.read(bytes)).transpose()?;
+            let held = self.snapshot.load_full().map(|it| it.document.clone());
+            let held = held.unwrap_or_default();
+            let (mut document, is_lost) = match read {
+                Some(read) if read.generation >= held.generation => {
+                    self.take_over(read.clone())?;
+                    (read, false)
                 }
-                // What the store has lost is put back.
-                None => {
-                    let held = self.snapshot.load();
-                    held.as_ref()
-                        .map(|it| it.document.clone())
-                        .unwrap_or_default()
+                // What the store has lost is put back, also if somebody put something older there: it
+                // may have a key that was taken out.
+                older => {
+                    if older.is_some() && !is_told {
+                        is_told = true;
+                        let error = AuthError::unavailable("signing_keys_rolled_back");
+                        let event = Event::refused(&error);
+                        options.events.record(&event.with_scheme("bearer"));
+                    }
+                    (held, true)
                 }
             };
             let (done, is_changed) = self.apply(change, &mut document)?;
-            if stored.is_some() && !is_changed {
+            if !is_lost && !is_changed {
                 return Ok(false);
             }
+            document.generation = document.generation.saturating_add(1);
             let bytes = options.protection.write(&options.name, &document)?;
             // Before it is written: keys that this node cannot use must not be those of all.
             let snapshot = Snapshot::new(document, self.snapshot.load().as_deref())?;
@@ -117,6 +126,13 @@ impl Inner {
         }
         is_changed |= !matches!(done, Done::Nothing);
         Ok((done, is_changed))
+    }
+
+    fn read(&self, bytes: &[u8]) -> Result<Document, AuthError> {
+        let Options {
+            protection, name, ..
+        } = &self.options;
+        protection.read(name, bytes)
     }
 
     fn take_over(&self, document: Document) -> Result<(), AuthError> {
