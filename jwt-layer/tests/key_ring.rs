@@ -678,6 +678,34 @@ async fn key_11_an_older_document_that_was_put_back_brings_no_key_back() {
     assert_eq!(kids(&fresh), now);
 }
 
+#[tokio::test]
+async fn one_node_asks_its_store_one_thing_at_a_time() {
+    let (store, time) = (Store::default(), Time::new());
+    let (events, reasons) = heard();
+    let ring = options(&store, &time).events(events).open().await.unwrap();
+    let first = signing(&ring).kid;
+    let loads = store.loads.load(SeqCst);
+    let (answered, goes_on) = store.hold_next_load();
+    let update = ring.update();
+    let revoke = async {
+        answered.notified().await;
+        // The update has an answer with the key, and does not take it over before that is taken out.
+        let mut revoke = Box::pin(ring.revoke_key(&first));
+        assert!(futures_poll(&mut revoke).is_none());
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(store.loads.load(SeqCst), loads + 1);
+        goes_on.notify_one();
+        revoke.await
+    };
+    let (updated, revoked) = tokio::join!(update, revoke);
+    updated.unwrap();
+    assert!(revoked.unwrap());
+    assert!(!kids(&ring).contains(&first));
+    assert_eq!(*reasons.lock().unwrap(), [Some("signing_key")]);
+}
+
 /// Asks another store after it has lost what it had.
 #[derive(Clone)]
 struct Forgetful {
