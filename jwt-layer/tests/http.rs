@@ -149,13 +149,35 @@ async fn x_11_stp_03_challenges_say_what_is_needed() {
 
 #[tokio::test]
 async fn metadata_is_named_where_it_is_configured() {
-    let jwt =
-        jwt().resource_metadata("https://api.example.com/.well-known/oauth-protected-resource");
+    let url = "https://api.example.com/.well-known/oauth-protected-resource";
+    let jwt = jwt().resource_metadata(&url.parse().unwrap());
     let res = send_bearer(&jwt, "x").await;
     assert_eq!(
         challenge(&res),
         r#"Bearer realm="api", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource", error="invalid_token""#
     );
+}
+
+#[test]
+fn no_prefix_leaves_the_tokens_of_this_scheme() {
+    for prefix in ["", "e", "ey", "ew", "eyJ", "eyJhbGciOiJub25lIn0", "ewo"] {
+        let refused = jwt()
+            .leave_prefix(prefix)
+            .err()
+            .map(|error| error.to_string());
+        let refused = refused.unwrap_or_else(|| panic!("{prefix:?} is taken"));
+        assert_eq!(
+            refused, "`leave_prefix` is one that JWTs have",
+            "{prefix:?}"
+        );
+    }
+    for prefix in ["sk_ ", "sk\n", "sk=", "\u{e9}"] {
+        let error = jwt().leave_prefix(prefix).err().unwrap();
+        assert_eq!(error.option(), "leave_prefix", "{prefix:?}");
+    }
+    for prefix in ["sk_", "E", "e_", "ex", "live.key~"] {
+        assert!(jwt().leave_prefix(prefix).is_ok(), "{prefix:?}");
+    }
 }
 
 #[tokio::test]
@@ -169,7 +191,7 @@ async fn tokens_of_another_scheme_are_left_to_it() {
         },
         |()| async { Ok(auth_layer::Identity::new("api-key", "robot")) },
     );
-    let layer = AuthLayer::new((jwt().leave_prefix("sk_"), keys)).with_refusal(EmptyBody);
+    let layer = AuthLayer::new((jwt().leave_prefix("sk_").unwrap(), keys)).with_refusal(EmptyBody);
     let service = ServiceBuilder::new()
         .layer(layer)
         .service_fn(|req: Request<()>| async move {

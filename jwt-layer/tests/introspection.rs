@@ -445,7 +445,7 @@ async fn both_kinds_of_tokens_are_taken_side_by_side_and_what_nobody_takes_is_re
             .leave_prefix("key_")
             .build()
             .unwrap();
-        let jwt = common::jwt().leave_opaque().leave_prefix("key_");
+        let jwt = common::jwt().leave_opaque().leave_prefix("key_").unwrap();
         (jwt, introspection)
     };
     let who = get(async |identity: Option<Identity>| {

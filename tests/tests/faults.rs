@@ -150,7 +150,11 @@ async fn x_06_a_store_that_fails_takes_no_other_scheme_down() {
             "/me",
             get(|who: Identity| async move { who.subject().to_owned() }),
         )
-        .layer(AuthLayer::new((jwt.leave_prefix("sk_"), keys, basic)));
+        .layer(AuthLayer::new((
+            jwt.leave_prefix("sk_").unwrap(),
+            keys,
+            basic,
+        )));
     let client = TestClient::new(app);
     let requests = || {
         [

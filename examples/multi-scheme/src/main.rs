@@ -65,7 +65,7 @@ fn app(url: &str) -> Result<Router, Box<dyn Error>> {
         Issuer::builder(ISSUER, "example", SigningKey::generate(Algorithm::Es256)?).build()?;
     let keys = KeyFormat::live("example")?;
     let jwt =
-        Jwt::new(tokens.policy().build()?, tokens.verifying_keys()).leave_prefix(keys.prefix());
+        Jwt::new(tokens.policy().build()?, tokens.verifying_keys()).leave_prefix(keys.prefix())?;
 
     // API keys.
     let store = SharedApiKeyStore::new(MemoryApiKeys::new());

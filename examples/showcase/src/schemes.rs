@@ -58,7 +58,7 @@ pub(crate) fn credentials(state: &AppState) -> Result<Credentials, Box<dyn Error
     )
     .revocations(state.stores.revocations.clone())
     .realm(REALM)
-    .leave_prefix(key_format()?.prefix());
+    .leave_prefix(key_format()?.prefix())?;
     if let Some(trusted) = state.trusted_issuer.clone() {
         jwt = jwt.trust(trusted.policy, trusted.keys)?;
     }

@@ -31,8 +31,8 @@ use crate::dpop::PROOF;
 use crate::token::{Compact, looks_like_jwt};
 use crate::verifier::Trusted;
 use crate::{
-    CertificateThumbprint, ClientCertificate, Dpop, Keys, SharedRevocations, TenantIssuers,
-    VerificationPolicy,
+    CertificateThumbprint, ClientCertificate, Dpop, Keys, SecureUrl, SharedRevocations,
+    TenantIssuers, VerificationPolicy,
 };
 
 /// Bearer tokens that are JWTs.
@@ -203,18 +203,33 @@ impl Jwt {
 
     /// The URL of this service's metadata (RFC 9728), named in the challenge. Default: none.
     #[must_use]
-    pub fn resource_metadata(mut self, url: impl Into<Box<str>>) -> Self {
+    pub fn resource_metadata(mut self, url: &SecureUrl) -> Self {
         let inner = self.change();
-        inner.challenger = inner.challenger.clone().resource_metadata(url.into());
+        let text = url.to_string().into();
+        inner.challenger = inner.challenger.clone().resource_metadata(text);
         self
     }
 
     /// Leaves Bearer tokens that start with `prefix` to another scheme, such as API keys. They then
-    /// count as nothing sent. No JWT starts with anything but `ey`.
-    #[must_use]
-    pub fn leave_prefix(mut self, prefix: impl Into<Box<str>>) -> Self {
-        self.change().left.push(prefix.into());
-        self
+    /// count as nothing sent.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a prefix that JWTs have: one that is empty, `e`, or begins with `ey` or `ew`, as a JSON
+    /// object in base64 does. Refuses characters that no token has (RFC 6750 section 2.1).
+    pub fn leave_prefix(mut self, prefix: impl Into<Box<str>>) -> Result<Self, ConfigError> {
+        let prefix = prefix.into();
+        let refuse = |problem: &str| Err(ConfigError::new("leave_prefix", problem));
+        let in_token = |b: u8| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b);
+        if !prefix.bytes().all(in_token) {
+            return refuse("has a character that no token has");
+        }
+        let of_jwts = |start: &str| prefix.starts_with(start) || start.starts_with(&*prefix);
+        if of_jwts("ey") || of_jwts("ew") {
+            return refuse("is one that JWTs have");
+        }
+        self.change().left.push(prefix);
+        Ok(self)
     }
 
     /// Leaves Bearer tokens that do not look like a JWT to another scheme, such as
