@@ -5,6 +5,7 @@ mod algorithm;
 mod binding;
 mod cache;
 mod certificate;
+mod cookie;
 mod crypto;
 mod discovery;
 mod dpop;

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use auth_layer::{ConfigError, ExposeSecret as _, Origin, SecretString};
-use http::header::{COOKIE, ORIGIN};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 use super::{RefreshError, RefreshToken};
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+use crate::cookie::{find_cookie, is_from_own_page};
 
 /// A cookie that holds the refresh token of a page, where its scripts cannot read it.
 ///
@@ -68,48 +66,15 @@ impl RefreshCookie {
     /// `invalid_request` if another site made the request, or if there are two cookies of this name
     /// that differ: nobody knows which one is meant.
     pub fn read(&self, headers: &HeaderMap) -> Result<Option<SecretString>, RefreshError> {
-        let Some(token) = self.find(headers)? else {
+        let found = find_cookie(headers, &self.name)
+            .map_err(|_| RefreshError::invalid_request("differing_cookies"))?;
+        let Some(token) = found else {
             return Ok(None);
         };
-        if !self.is_own(headers) {
+        if !is_from_own_page(headers, &self.origins) {
             return Err(RefreshError::invalid_request("cross_site_request"));
         }
         Ok(Some(token.to_owned().into()))
-    }
-
-    fn find<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, RefreshError> {
-        let mut found = None;
-        for header in headers.get_all(COOKIE) {
-            let Ok(pairs) = header.to_str() else {
-                continue;
-            };
-            for (name, value) in pairs.split(';').filter_map(|pair| pair.split_once('=')) {
-                // Byte for byte: nothing is decoded, folded or unquoted.
-                if name.trim_matches([' ', '\t']) != &*self.name {
-                    continue;
-                }
-                let value = value.trim_matches([' ', '\t']);
-                if found.is_some_and(|first| first != value) {
-                    return Err(RefreshError::invalid_request("differing_cookies"));
-                }
-                found = Some(value);
-            }
-        }
-        Ok(found.filter(|value| !value.is_empty()))
-    }
-
-    fn is_own(&self, headers: &HeaderMap) -> bool {
-        let mut origins = headers.get_all(ORIGIN).iter();
-        match (origins.next(), origins.next()) {
-            (Some(origin), None) => {
-                let origin = origin.to_str().ok().and_then(|text| text.parse().ok());
-                origin.is_some_and(|origin| self.origins.contains(&origin))
-            }
-            (None, _) => headers
-                .get(SEC_FETCH_SITE)
-                .is_some_and(|site| site.as_bytes() == b"same-origin"),
-            (Some(_), Some(_)) => false,
-        }
     }
 
     /// `Set-Cookie` with a token that is good for so long.

@@ -4,6 +4,7 @@ mod challenge;
 mod issuers;
 mod possession;
 mod token;
+mod transport;
 mod verify;
 
 use std::fmt;
@@ -15,7 +16,7 @@ use auth_layer::{
     AuthError, AuthErrorKind, AuthLayer, Challenges, ConfigError, Identity, Revocations as _,
     Scheme, SharedClock, Verdict, VerifyFuture, authorization,
 };
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -23,6 +24,7 @@ pub(crate) use self::challenge::Challenger;
 use self::issuers::Issuers;
 use self::possession::Presented;
 pub use self::token::BearerToken;
+use self::transport::{CameByQuery, TokenCookie, Transport};
 use self::verify::Taken;
 pub(crate) use self::verify::Verified;
 use crate::binding::Confirmation;
@@ -38,7 +40,8 @@ use crate::{
 /// Bearer tokens that are JWTs.
 ///
 /// A token is taken from the `Authorization` header, whose scheme name is matched without regard to
-/// case, and from nowhere else. What it must be is said by a [`VerificationPolicy`], and the
+/// case, and from nowhere else unless [`cookie`](Self::cookie) or
+/// [`insecure_query_token`](Self::insecure_query_token) says so. What it must be is said by a [`VerificationPolicy`], and the
 /// [`Identity`](auth_layer::Identity) that it proves has the scheme `bearer`, the issuer of the
 /// policy, and the claims as [`raw_claims`](auth_layer::Identity::raw_claims).
 ///
@@ -68,6 +71,8 @@ struct Inner {
     cache: Option<TokenCache>,
     dpop: Option<Dpop>,
     certificates: bool,
+    cookie: Option<TokenCookie>,
+    query: bool,
 }
 
 /// What errors about tokens with a DPoP proof name as their scheme.
@@ -108,6 +113,8 @@ impl Jwt {
                 cache: TokenCache::new(DEFAULT_CAPACITY).ok(),
                 dpop: None,
                 certificates: false,
+                cookie: None,
+                query: false,
             }),
         }
     }
@@ -339,6 +346,41 @@ impl Inner {
         Some(*certificate.thumbprint())
     }
 
+    fn extract_from_header(&self, parts: &Parts) -> Result<Option<BearerToken>, AuthError> {
+        let Some(token) = authorization(&parts.headers, BEARER) else {
+            return self.extract_proved(parts);
+        };
+        let mut left = self.left.iter();
+        if left.any(|prefix| token.starts_with(prefix.as_bytes()))
+            || (self.opaque_left && !looks_like_jwt(token))
+        {
+            return Ok(None);
+        }
+        let found = match self.take(token) {
+            Taken::Known(token) => Some(token),
+            Taken::Unknown(note) => {
+                if !Compact::split(token, self.max_token_size)?.may_have_object() {
+                    return Err(AuthError::malformed("unreadable_header"));
+                }
+                let value = parts.headers.get(AUTHORIZATION).cloned();
+                value.map(|value| {
+                    let mut token = BearerToken::from_header(value, BEARER);
+                    if let Some(note) = note {
+                        token.note(self.rules, note);
+                    }
+                    token
+                })
+            }
+        };
+        Ok(found.map(|token| match self.certificate(parts) {
+            None => token,
+            certificate => token.with(Presented {
+                proof: None,
+                certificate,
+            }),
+        }))
+    }
+
     /// A token that comes with a proof.
     fn extract_proved(&self, parts: &Parts) -> Result<Option<BearerToken>, AuthError> {
         let Some(dpop) = &self.dpop else {
@@ -370,46 +412,24 @@ impl Scheme for Jwt {
     }
 
     fn extract(&self, parts: &Parts) -> Result<Option<BearerToken>, AuthError> {
-        let Some(token) = authorization(&parts.headers, BEARER) else {
-            return self.inner.extract_proved(parts);
-        };
-        let mut left = self.inner.left.iter();
-        if left.any(|prefix| token.starts_with(prefix.as_bytes()))
-            || (self.inner.opaque_left && !looks_like_jwt(token))
-        {
-            return Ok(None);
-        }
-        let found = match self.inner.take(token) {
-            Taken::Known(token) => Some(token),
-            Taken::Unknown(note) => {
-                if !Compact::split(token, self.inner.max_token_size)?.may_have_object() {
-                    return Err(AuthError::malformed("unreadable_header"));
-                }
-                let value = parts.headers.get(AUTHORIZATION).cloned();
-                value.map(|value| {
-                    let mut token = BearerToken::from_header(value, BEARER);
-                    if let Some(note) = note {
-                        token.note(self.inner.rules, note);
-                    }
-                    token
-                })
-            }
-        };
-        Ok(found.map(|token| match self.inner.certificate(parts) {
-            None => token,
-            certificate => token.with(Presented {
-                proof: None,
-                certificate,
-            }),
-        }))
+        self.inner.extract(parts)
     }
 
     fn verify(&self, credential: BearerToken) -> VerifyFuture {
-        verify::start(&self.inner, credential)
+        let transport = credential.transport();
+        let verified = verify::start(&self.inner, credential);
+        if transport == Transport::Header {
+            return verified;
+        }
+        VerifyFuture::waiting(async move { transport.judge(verified.await) })
     }
 
     fn verify_now(&self, credential: BearerToken) -> Verdict<BearerToken> {
-        verify::start_now(&self.inner, credential)
+        let transport = credential.transport();
+        match verify::start_now(&self.inner, credential) {
+            Verdict::Now(result) => Verdict::Now(transport.judge(result)),
+            wait @ Verdict::Wait(_) => wait,
+        }
     }
 
     fn challenge(&self, error: Option<&AuthError>) -> Challenges {
@@ -421,6 +441,9 @@ impl Scheme for Jwt {
     }
 
     fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
+        if identity.extra::<CameByQuery>().is_some() {
+            return Some((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        }
         let dpop = self.inner.dpop.as_ref()?;
         identity.extra::<Confirmation>()?.key()?;
         dpop.nonce_header(self.inner.clock.now())
@@ -433,6 +456,12 @@ impl Scheme for Jwt {
                 value.set_sensitive(true);
             }
         }
+        self.inner.conceal_cookie(headers);
+    }
+
+    /// What comes by a cookie or in the query leaves the header to others.
+    fn claims_authorization(&self, credential: &BearerToken) -> bool {
+        credential.transport() == Transport::Header
     }
 
     fn answers_for(&self, scheme: &str) -> bool {

@@ -6,6 +6,7 @@ use auth_layer::{ExposeSecret, SecretString};
 use http::HeaderValue;
 
 use super::possession::Presented;
+use super::transport::Transport;
 use super::verify::Verified;
 use crate::cache::Digest;
 
@@ -13,6 +14,7 @@ use crate::cache::Digest;
 #[derive(Clone)]
 pub struct BearerToken {
     kept: Kept,
+    transport: Transport,
     presented: Option<Box<Presented>>,
     noted: Option<Noted>,
 }
@@ -46,6 +48,7 @@ impl BearerToken {
         value.set_sensitive(true);
         Self {
             kept: Kept::Header(value, scheme.len()),
+            transport: Transport::Header,
             presented: None,
             noted: None,
         }
@@ -55,6 +58,16 @@ impl BearerToken {
     pub(super) fn with(mut self, presented: Presented) -> Self {
         self.presented = Some(Box::new(presented));
         self
+    }
+
+    /// Says how it came.
+    pub(super) fn by(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    pub(super) const fn transport(&self) -> Transport {
+        self.transport
     }
 
     pub(super) fn presented(&self) -> &Presented {
@@ -68,6 +81,7 @@ impl BearerToken {
     pub(super) fn from_text(token: &str) -> Self {
         Self {
             kept: Kept::Text(token.into()),
+            transport: Transport::Header,
             presented: None,
             noted: None,
         }
@@ -77,6 +91,7 @@ impl BearerToken {
     pub(super) fn known(rules: u64, verified: Verified) -> Self {
         Self {
             kept: Kept::Nothing,
+            transport: Transport::Header,
             presented: None,
             noted: Some(Noted {
                 rules,
