@@ -11,11 +11,13 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use auth_layer::{CredentialEpoch, EventKind, Factor, FactorKind, Identity};
+use auth_layer::{
+    AuthErrorKind, CredentialEpoch, EventKind, ExposeSecret as _, Factor, FactorKind, Identity,
+};
 use common::at;
 use http::{HeaderMap, StatusCode, header};
 use jwt_layer::Revocations as _;
-use jwt_layer::refresh::{RefreshGrant, RefreshStore as _};
+use jwt_layer::refresh::{RefreshGrant, RefreshRequest, RefreshStore as _};
 use refreshing::{START, Service, User, thumbprint};
 use serde_json::json;
 
@@ -183,6 +185,84 @@ async fn ref_03_a_client_without_a_binding_passes_for_no_other() {
 }
 
 #[tokio::test]
+async fn ref_03_a_replay_by_an_unbound_client_that_says_otherwise_is_refused() {
+    for (sent, others) in [
+        (
+            json!({}),
+            [
+                json!({ "client_id": "first-party" }),
+                json!({ "agent": "a" }),
+            ],
+        ),
+        (
+            json!({ "client_id": "first-party", "agent": "a" }),
+            [
+                json!({ "agent": "a" }),
+                json!({ "client_id": "first-party", "agent": "b" }),
+            ],
+        ),
+    ] {
+        let service = Service::new();
+        let first = service.log_in("ann").await;
+        let second = service.refresh_with(&first, &sent).await.pair();
+        for other in &others {
+            let answer = service.refresh_with(&first, other).await;
+            assert_eq!(
+                (answer.status, answer.error()),
+                (BAD, "invalid_grant"),
+                "{other}"
+            );
+        }
+        let again = service.refresh_with(&first, &sent).await.pair();
+        assert_eq!(again.refresh, second.refresh);
+    }
+}
+
+#[tokio::test]
+async fn ref_06_a_replay_does_not_say_that_its_token_lives_longer() {
+    let service = Service::new();
+    let first = service.log_in("ann").await;
+    let own = [("origin", "https://app.example.com")];
+    for (passed, max_age) in [(0, "Max-Age=1209600;"), (9, "Max-Age=1209591;")] {
+        service.pass(passed);
+        let answer = service.refresh_by_cookie(&first.refresh, &own).await;
+        assert_eq!(answer.status, OK);
+        let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
+        assert!(cookie.contains(max_age), "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn x_16_a_user_has_so_many_families_and_the_one_unused_for_longest_ends() {
+    let service = Service::with(|builder| builder.max_families(3));
+    let bob = service.log_in("bob").await;
+    let mut pairs = Vec::new();
+    for _ in 0..3 {
+        pairs.push(service.log_in("ann").await);
+        service.pass(1);
+    }
+    pairs[0] = service.refreshed(&pairs[0]).await;
+    service.pass(1);
+    for _ in 0..2 {
+        pairs.push(service.log_in("ann").await);
+        service.pass(1);
+    }
+    let ann = service.identity("ann");
+    assert_eq!(service.tokens.list(&ann).await.unwrap().len(), 3);
+    for (pair, good) in pairs.iter().zip([true, false, false, true, true]) {
+        assert_eq!(service.me(pair).await == OK, good);
+        assert_eq!(service.refresh(pair).await.status == OK, good);
+    }
+    service.refreshed(&bob).await;
+    // What could not be ended is not passed over.
+    service.revocations.set_down(true);
+    let begun = service.tokens.begin(&RefreshGrant::new(&ann)).await;
+    assert_eq!(begun.unwrap_err().kind(), AuthErrorKind::Unavailable);
+    service.revocations.set_down(false);
+    assert_eq!(service.tokens.list(&ann).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
 async fn ref_04_replays_do_not_lengthen_the_window() {
     let service = Service::new();
     let first = service.log_in("ann").await;
@@ -301,6 +381,37 @@ async fn ref_08_families_of_users_who_may_not_log_in_are_dead() {
         service.change_user(|user| *user = User::default());
         service.refused(&pair, "invalid_grant").await;
     }
+}
+
+#[tokio::test]
+async fn ref_08_an_epoch_that_goes_back_or_another_user_ends_nothing() {
+    let back: fn(&mut User) = |user| user.epoch = Some(0);
+    let another: fn(&mut User) = |user| user.renamed = Some("bob");
+    let changes = [
+        (back, StatusCode::SERVICE_UNAVAILABLE),
+        (another, StatusCode::INTERNAL_SERVER_ERROR),
+    ];
+    for (change, status) in changes {
+        let service = Service::new();
+        let pair = service.log_in("ann").await;
+        service.change_user(change);
+        assert_eq!(service.refresh(&pair).await.status, status);
+        service.change_user(|user| *user = User::default());
+        assert_eq!(service.me(&pair).await, OK);
+        service.refreshed(&pair).await;
+    }
+}
+
+#[tokio::test]
+async fn ref_08_a_login_that_is_handed_back_does_not_vouch_for_its_epoch() {
+    let tokens = refreshing::builder().build().unwrap();
+    let login = Identity::builder("password", "ann");
+    let login = login.extra(CredentialEpoch::new(1)).build();
+    let pair = tokens.begin(&RefreshGrant::new(&login)).await.unwrap();
+    let text = pair.refresh_token().to_secret_string();
+    let request = RefreshRequest::new(text.expose_secret());
+    let error = tokens.refresh(&request).await.unwrap_err();
+    assert_eq!(error.reason(), "credentials_changed");
 }
 
 #[tokio::test]
@@ -771,6 +882,8 @@ async fn x_15_options_that_cannot_work_are_refused_and_named() {
             "replay_window",
         ),
         (|b| b.max_replays(1001), "max_replays"),
+        (|b| b.max_families(0), "max_families"),
+        (|b| b.max_families(10_001), "max_families"),
     ] {
         let error = change(refreshing::builder()).build().unwrap_err();
         assert_eq!(error.option(), option);

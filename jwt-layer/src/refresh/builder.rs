@@ -26,6 +26,7 @@ const DAY: u64 = 24 * 60 * 60;
 /// | [`idle`](Self::idle) | 14 days | without being refreshed |
 /// | [`replay_window`](Self::replay_window) | 10 seconds | for parallel requests and lost answers |
 /// | [`max_replays`](Self::max_replays) | 64 | within that time |
+/// | [`max_families`](Self::max_families) | 100 | of a user |
 #[must_use]
 pub struct RefreshTokensBuilder {
     issuer: Issuer,
@@ -36,6 +37,7 @@ pub struct RefreshTokensBuilder {
     idle: Duration,
     replay_window: Duration,
     max_replays: u32,
+    max_families: u32,
     clock: SharedClock,
     events: Events,
 }
@@ -56,6 +58,7 @@ impl RefreshTokensBuilder {
             idle: Duration::from_secs(14 * DAY),
             replay_window: 10 * SECOND,
             max_replays: 64,
+            max_families: 100,
             clock: SharedClock::system(),
             events: Events::default(),
         }
@@ -78,10 +81,13 @@ impl RefreshTokensBuilder {
     /// For how long the token used last may come again, from its first use on. At most a minute.
     ///
     /// Within it the same client gets the same next token, and whoever has copied the token, and can
-    /// pass for that client, gets it too: keep it short.
+    /// pass for that client, gets it too: keep it short. But where several nodes share a store, keep it
+    /// far longer than their clocks differ: to a node whose clock is a window ahead or behind, what
+    /// another has exchanged just now is outside of it, and a parallel request logs the user out.
     ///
     /// With zero it gets nothing. So that two requests at once do not log a user out, a token that
-    /// comes again within one second is refused and no more; after that second it ends the family.
+    /// comes again within one second is refused and no more; after that second it ends the family. The
+    /// clocks of nodes then have to agree to well under that second.
     pub const fn replay_window(mut self, window: Duration) -> Self {
         self.replay_window = window;
         self
@@ -94,7 +100,19 @@ impl RefreshTokensBuilder {
         self
     }
 
+    /// How many families a user has at most: 1 to 10,000. The login that would be one too many ends
+    /// the one that was unused for longest, with its access tokens, so that nobody who has a password
+    /// fills the store, or begins families faster than "log out everywhere" ends them. Logins at the
+    /// same time may be above it by their number; the next one ends those.
+    pub const fn max_families(mut self, max: u32) -> Self {
+        self.max_families = max;
+        self
+    }
+
     /// The clock. Default: the system's.
+    ///
+    /// The clocks of nodes that share a store have to agree to well under
+    /// [`replay_window`](Self::replay_window): see [`RefreshTokens`].
     pub fn clock(mut self, clock: impl Into<SharedClock>) -> Self {
         self.clock = clock.into();
         self
@@ -124,6 +142,9 @@ impl RefreshTokensBuilder {
         if self.max_replays > 1000 {
             return Err(ConfigError::new("max_replays", "must be at most 1000"));
         }
+        if !(1..=10_000).contains(&self.max_families) {
+            return Err(ConfigError::new("max_families", "must be 1 to 10000"));
+        }
         let policy = self.issuer.policy().build()?;
         let verifier = TokenVerifier::new(policy, self.issuer.verifying_keys());
         Ok(RefreshTokens::new(Inner {
@@ -136,6 +157,7 @@ impl RefreshTokensBuilder {
             idle: self.idle,
             replay_window: self.replay_window,
             max_replays: self.max_replays,
+            max_families: self.max_families,
             clock: self.clock,
             events: self.events,
         }))
@@ -150,6 +172,7 @@ impl std::fmt::Debug for RefreshTokensBuilder {
             .field("idle", &self.idle)
             .field("replay_window", &self.replay_window)
             .field("max_replays", &self.max_replays)
+            .field("max_families", &self.max_families)
             .finish_non_exhaustive()
     }
 }

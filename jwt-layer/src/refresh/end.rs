@@ -125,6 +125,23 @@ impl RefreshTokens {
         carried(async move { inner.end_user(&user, except).await }).await
     }
 
+    /// Ends those families of a user, unused for longest, that are too many once `new` is there.
+    pub(super) async fn make_room(&self, new: &Family, now: SystemTime) -> Result<(), AuthError> {
+        let store = &self.inner.store;
+        let mut all = store.list(&new.user()).await.map_err(could_not_ask)?;
+        all.retain(|state| now < state.expires_at);
+        let kept = usize::try_from(self.inner.max_families).unwrap_or(usize::MAX) - 1;
+        let Some(surplus @ 1..) = all.len().checked_sub(kept) else {
+            return Ok(());
+        };
+        // Those that a copied token has ended first.
+        all.sort_by_key(|state| (!state.reused, state.last_used_at()));
+        all.truncate(surplus);
+        let inner = Arc::clone(&self.inner);
+        let ended = carried(async move { inner.end_families(all, "too_many_families").await });
+        ended.await.map(|_| ())
+    }
+
     /// Ends a family, also if nobody waits for it any more.
     pub(super) async fn end_family(
         &self,

@@ -57,7 +57,8 @@ impl RefreshTokens {
         };
         // The longer of the two, so that the store does not take a parallel request for theft.
         let window = inner.replay_window.max(PARALLEL);
-        if state.standing(&token.digest(), now, window) == Standing::Reused {
+        let standing = state.standing(&token.digest(), now, window);
+        if standing == Standing::Reused {
             // What is once reused stays it, so nothing is given out here, and nobody asked.
             return self.reused(&state, &token, request, now).await;
         }
@@ -91,6 +92,12 @@ impl RefreshTokens {
                     return Err(RefreshError::invalid_grant(reason));
                 };
                 self.record_refreshed(family, Some("replayed"), request);
+                // The successor ends when it was to end as it was made: a replay does not lengthen it.
+                // One that was current a moment ago was exchanged in this moment.
+                let expires_at = match standing {
+                    Standing::JustUsed => state.expires_at,
+                    Standing::Current | Standing::Reused => expires_at,
+                };
                 Ok(pair(family, access, next, expires_at, now))
             }
             RotateOutcome::Exhausted => Err(RefreshError::invalid_grant(

@@ -22,7 +22,15 @@ const TOKEN_SCHEMES: [&str; 2] = ["bearer", "introspection"];
 /// Continues logins by refresh tokens. See the [module docs](super) for an example.
 ///
 /// Cheap to clone. Several instances, in several processes, may share a store, as long as their
-/// issuers have the same name and audience.
+/// issuers have the same name and audience. Keep their clocks together (NTP), for two reasons:
+///
+/// - Clocks that differ by the [replay window](RefreshTokensBuilder::replay_window) or more make two
+///   requests at once on two nodes look like theft, which logs the user out. They have to agree to well
+///   under it.
+/// - [`revoke_user`](Self::revoke_user) takes back what was made until now, by the clock of the node that
+///   does it. An access token of no family, made by a node whose clock is ahead, is good all the same if
+///   it was made less than that difference before. Tokens of families end by their family, whatever
+///   the clocks say.
 #[derive(Clone)]
 pub struct RefreshTokens {
     pub(super) inner: Arc<Inner>,
@@ -38,6 +46,7 @@ pub(super) struct Inner {
     pub(super) idle: Duration,
     pub(super) replay_window: Duration,
     pub(super) max_replays: u32,
+    pub(super) max_families: u32,
     pub(super) clock: SharedClock,
     pub(super) events: Events,
 }
@@ -121,6 +130,7 @@ impl RefreshTokens {
 
         let access = inner.access_token(&family, identity, scopes)?;
         let expires_at = inner.expires_at(&family, now);
+        self.make_room(&family, now).await?;
         let is_bound = family.key_thumbprint.is_some();
         let event = Event::new(EventKind::TokenIssued).with_identity(&family.login);
         let id = id.to_string();

@@ -36,6 +36,7 @@ pub(crate) const START: u64 = crate::common::NOW;
 #[derive(Clone)]
 pub(crate) struct User {
     pub(crate) disabled: bool,
+    pub(crate) renamed: Option<&'static str>,
     pub(crate) epoch: Option<u64>,
     pub(crate) roles: Vec<&'static str>,
     pub(crate) scopes: &'static str,
@@ -45,6 +46,7 @@ impl Default for User {
     fn default() -> Self {
         Self {
             disabled: false,
+            renamed: None,
             epoch: Some(1),
             roles: vec!["editor"],
             scopes: "read write",
@@ -54,7 +56,7 @@ impl Default for User {
 
 impl User {
     fn identity(&self, name: &str) -> Identity {
-        let mut identity = Identity::builder("password", name)
+        let mut identity = Identity::builder("password", self.renamed.unwrap_or(name))
             .roles(self.roles.iter().copied())
             .scopes(self.scopes.parse().unwrap());
         if let Some(epoch) = self.epoch {
