@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
+#[path = "common/prover.rs"]
+mod prover;
 #[path = "common/server.rs"]
 mod server;
 
@@ -10,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use auth_layer::{AuthLayer, Identity, RequireAuth, Requirement, SharedClock};
+use auth_layer::{AuthLayer, Identity, MemorySingleUse, RequireAuth, Requirement, SharedClock};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
@@ -18,8 +20,8 @@ use common::kinds::{introspection_claims, introspections, sign, verifier, with};
 use common::{AUDIENCE, ISSUER, NOW, at, claims, forge, token};
 use http::{Request, StatusCode, header};
 use jwt_layer::{
-    ClientAuthentication, HttpLimits, Introspection, IntrospectionBuilder, MemoryRevocations,
-    ReqwestClient, Revocations, SecureUrl, SubjectRevocation,
+    ClientAuthentication, ClientCertificate, Dpop, HttpLimits, Introspection, IntrospectionBuilder,
+    MemoryRevocations, ReqwestClient, Revocations, SecureUrl, SubjectRevocation,
 };
 use serde_json::{Value, json};
 use server::{Answer, Server};
@@ -434,6 +436,122 @@ async fn local_validation_and_introspection_must_prove_the_same_principal() {
         send_to(&app, "/checked", &third).await,
         StatusCode::UNAUTHORIZED
     );
+}
+
+#[tokio::test]
+async fn oau_28_bound_tokens_are_asked_about_and_their_binding_must_agree() {
+    const GOOD: StatusCode = StatusCode::OK;
+    const BAD: StatusCode = StatusCode::UNAUTHORIZED;
+    let prover = prover::Prover::new();
+    let certificate = ClientCertificate::of_der(b"own");
+    let jkt = prover.jkt();
+    let x5t = certificate.thumbprint().to_string();
+    let other = jwt_layer::CertificateThumbprint::of_der(b"other").to_string();
+    let inactive = Answer::Json(r#"{"active":false}"#.to_owned());
+    let by_key = json!({ "cnf": { "jkt": jkt } });
+    let by_certificate = json!({ "cnf": { "x5t#S256": x5t } });
+    let by_both = json!({ "cnf": { "jkt": jkt, "x5t#S256": x5t } });
+    let free = json!({});
+    // What the token says, the scheme that it comes by, what the issuer answers.
+    for (number, (bound, scheme, said, status)) in [
+        (&by_key, "DPoP", inactive.clone(), BAD),
+        (&by_key, "DPoP", answer(json!({ "sub": "bob" })), BAD),
+        (&by_key, "DPoP", answer(json!({})), GOOD),
+        (&by_key, "dpop", answer(by_key.clone()), GOOD),
+        (
+            &by_key,
+            "DPoP",
+            answer(with(&by_key, &json!({ "token_type": "DPoP" }))),
+            GOOD,
+        ),
+        (
+            &by_key,
+            "DPoP",
+            answer(json!({ "cnf": { "jkt": other } })),
+            BAD,
+        ),
+        (&by_key, "DPoP", answer(by_both.clone()), BAD),
+        (&by_key, "DPoP", answer(by_certificate.clone()), BAD),
+        (&by_key, "DPoP", answer(json!({ "cnf": {} })), BAD),
+        (&by_both, "DPoP", answer(by_both.clone()), GOOD),
+        (&by_both, "DPoP", answer(by_key.clone()), BAD),
+        (&by_certificate, "Bearer", inactive, BAD),
+        (
+            &by_certificate,
+            "Bearer",
+            answer(by_certificate.clone()),
+            GOOD,
+        ),
+        (
+            &by_certificate,
+            "Bearer",
+            answer(json!({ "cnf": { "x5t#S256": other } })),
+            BAD,
+        ),
+        (&by_certificate, "Bearer", answer(by_key.clone()), BAD),
+        // What only the issuer calls bound, nobody has proved.
+        (&free, "Bearer", answer(by_key.clone()), BAD),
+        (&free, "Bearer", answer(by_certificate.clone()), BAD),
+        (
+            &free,
+            "Bearer",
+            answer(json!({ "token_type": "DPoP" })),
+            BAD,
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let server = Server::start(said.clone()).await;
+        let introspection = builder(&server, &Time::new()).build().unwrap();
+        let dpop = Dpop::builder(AUDIENCE.parse().unwrap(), MemorySingleUse::new());
+        let jwt = common::jwt()
+            .dpop(dpop.build().unwrap())
+            .certificate_bound_tokens();
+        let app = Router::new()
+            .route(
+                "/",
+                get(async |identity: Identity| identity.subject().to_owned()),
+            )
+            .layer(introspection.into_layer())
+            .layer(jwt.into_layer());
+        let token = token(&common::claims_with(bound.clone()));
+        // The second time the answer is remembered.
+        for time in 0..2 {
+            let id = format!("{number}-{time}");
+            let mut req = Request::get("/")
+                .header(header::AUTHORIZATION, format!("{scheme} {token}"))
+                .body(Body::empty())
+                .unwrap();
+            if scheme != "Bearer" {
+                let proof = prover.proof(&token, &id);
+                req.headers_mut().insert("dpop", proof.parse().unwrap());
+            }
+            req.extensions_mut().insert(certificate);
+            let res = app.clone().oneshot(req).await.unwrap();
+            assert_eq!(res.status(), status, "{bound} {scheme} {said:?}");
+            assert_eq!(server.hits(), 1, "{bound} {scheme} {said:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn oau_28_a_token_with_a_proof_that_nobody_checks_is_refused_unasked() {
+    let server = Server::start(answer(json!({}))).await;
+    let send = async |app: Router, scheme: &str| {
+        let req = Request::get("/").header(header::AUTHORIZATION, format!("{scheme} opaque"));
+        let req = req.body(Body::empty()).unwrap();
+        app.oneshot(req).await.unwrap().status()
+    };
+    let all = app(builder(&server, &Time::new()));
+    for scheme in ["DPoP", "dpop"] {
+        assert_eq!(send(all.clone(), scheme).await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(send(all, "Basic").await, StatusCode::OK); // anonymous
+    // It is left to the other scheme of the layer.
+    let opaque = app(builder(&server, &Time::new()).opaque_only());
+    assert_eq!(send(opaque, "DPoP").await, StatusCode::OK); // anonymous
+    assert_eq!(server.hits(), 0);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use auth_layer::{AuthError, AuthErrorKind, Identity};
 
 use super::Active;
+use crate::Confirmation;
 use crate::policy::ClientToken;
 use crate::token::Claims;
 
@@ -73,13 +74,10 @@ impl Rules {
                 kind.is_none_or(|kind| known.iter().any(|known| kind.eq_ignore_ascii_case(known)));
             Ok::<_, AuthError>(fits)
         };
-        if !kind("token_type", &["bearer", "access_token"])?
+        if !kind("token_type", &["bearer", "access_token", "dpop"])?
             || !kind("typ", &["bearer", "at+jwt", "jwt"])?
         {
             return Err(AuthError::invalid("wrong_token_type"));
-        }
-        if claims.has("cnf") {
-            return Err(AuthError::invalid("sender_constrained_token"));
         }
         self.active(claims, json, expires_at)
     }
@@ -117,8 +115,11 @@ impl Rules {
             identity = identity.auth_time(time);
         }
         let issued_at = claims.time("iat")?;
+        let token_type = claims.string("token_type")?;
         Ok(Active {
             identity: identity.build(),
+            confirmation: Confirmation::read(claims)?,
+            with_proof: token_type.is_some_and(|kind| kind.eq_ignore_ascii_case("dpop")),
             issued_at: issued_at
                 .and_then(|time| time.checked_sub(LEEWAY))
                 .unwrap_or(UNIX_EPOCH),

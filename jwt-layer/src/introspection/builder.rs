@@ -119,7 +119,7 @@ impl IntrospectionBuilder {
 
     /// Leaves tokens that have the shape of a JWT, three parts of which the first starts with `ey`, to
     /// another scheme, such as a [`Jwt`](crate::Jwt) with [`leave_opaque`](crate::Jwt::leave_opaque).
-    /// They then count as nothing sent.
+    /// They then count as nothing sent, and so does every token with a DPoP proof.
     pub fn opaque_only(mut self) -> Self {
         self.opaque_only = true;
         self

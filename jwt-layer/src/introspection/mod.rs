@@ -19,9 +19,10 @@ use tokio::time::timeout;
 pub use self::builder::IntrospectionBuilder;
 use self::client::Asker;
 pub use self::client::ClientAuthentication;
+use self::scheme::{OpaqueToken, Shown};
 use crate::scheme::Challenger;
 use crate::verifier::could_not_ask;
-use crate::{IssuedToken, SharedRevocations};
+use crate::{Confirmation, IssuedToken, SharedRevocations};
 
 /// Bearer tokens of any form, about which their issuer is asked (RFC 7662).
 ///
@@ -50,8 +51,8 @@ use crate::{IssuedToken, SharedRevocations};
 ///
 /// 1. `active` is `true`. If it is false or missing, the token is refused.
 /// 2. `iss`, if it is there, is the issuer; `aud` names this service; `exp` and `nbf`, where they are,
-///    hold; `sub` is there; the token is not bound to a key (`cnf`), and not a refresh or ID token by
-///    `token_type` or `typ`.
+///    hold; `sub` is there; the token is not a refresh or ID token by `token_type` or `typ`, and not
+///    bound to a key or a certificate (`cnf`), except as said below.
 /// 3. An issuer that does not answer, answers with an error or with what is no answer, has said nothing
 ///    about the token: 503, and never "active".
 /// 4. It was not taken back, if there is a store of revocations; asked for every request.
@@ -64,7 +65,13 @@ use crate::{IssuedToken, SharedRevocations};
 /// # Beside JWTs
 ///
 /// To ask about some requests' JWTs too, put this into a layer of the routes where a revocation must be
-/// noticed, inside the layer with [`Jwt`](crate::Jwt): both must then prove the same principal. To take
+/// noticed, inside the layer with [`Jwt`](crate::Jwt): both must then prove the same principal. Tokens with
+/// a proof (`Authorization: DPoP`) and those bound to a certificate are asked about too. This scheme checks
+/// neither proof nor certificate, so it takes a bound token only behind a layer that has: what the answer
+/// names as `cnf` must be the [`Confirmation`] of the identity from there, exactly, and a token with a proof
+/// that no layer further out has checked is refused.
+///
+/// To take
 /// both kinds of tokens, put both into one layer, and let each leave to the other what is not its own:
 /// [`opaque_only`](IntrospectionBuilder::opaque_only) and [`Jwt::leave_opaque`](crate::Jwt::leave_opaque).
 #[derive(Clone)]
@@ -103,6 +110,9 @@ enum Outcome {
 #[derive(Clone)]
 struct Active {
     identity: Identity,
+    confirmation: Option<Confirmation>,
+    /// Whether the issuer calls it a token that comes with a proof.
+    with_proof: bool,
     issued_at: SystemTime,
     expires_at: Option<SystemTime>,
 }
@@ -139,9 +149,23 @@ impl Known {
     }
 }
 
+impl Active {
+    /// Admits a token that is not bound, or to what its sender has proved. Asked for every request, since
+    /// what is remembered is of the token and not of its sender.
+    fn admit(&self, shown: &Shown) -> Result<(), AuthError> {
+        let bound = self.confirmation;
+        let needs_proof = self.with_proof || bound.is_some_and(|bound| bound.key().is_some());
+        if (needs_proof && !shown.with_proof) || (bound.is_some() && bound != shown.proved) {
+            return Err(AuthError::invalid("sender_constrained_token"));
+        }
+        Ok(())
+    }
+}
+
 impl Inner {
-    async fn verify(self: Arc<Self>, token: Box<str>) -> Result<Identity, AuthError> {
-        let active = self.active(&token).await?;
+    async fn verify(self: Arc<Self>, token: OpaqueToken) -> Result<Identity, AuthError> {
+        let active = self.active(token.text()).await?;
+        active.admit(&token.shown)?;
         let Some(revocations) = &self.revocations else {
             return Ok(active.identity);
         };
