@@ -33,7 +33,7 @@ pub use self::certificate::{
     CertificateHeader, ClientCertificate, ClientCertificateLayer, ClientCertificateService,
 };
 pub use self::discovery::{Discovery, ProviderMetadata};
-pub use self::dpop::{Dpop, DpopBuilder};
+pub use self::dpop::{Dpop, DpopBuilder, TokenRequestProof};
 #[cfg(feature = "reqwest")]
 pub use self::fetch::ReqwestClient;
 #[cfg(feature = "remote")]

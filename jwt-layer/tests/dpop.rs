@@ -8,7 +8,6 @@ mod prover;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use auth_layer::{
@@ -586,11 +585,14 @@ async fn dpo_01_a_token_is_issued_for_the_key_that_asked_for_it() {
             .uri("/token")
             .header("dpop", proof);
         let (parts, ()) = req.body(()).unwrap().into_parts();
-        endpoint.verify_token_request(&parts).await
+        match endpoint.verify_token_request(&parts)? {
+            Some(proof) => proof.use_up().await,
+            None => panic!("there is a proof"),
+        }
     };
     let claims = json!({ "jti": "1", "htm": "POST", "htu": format!("{ORIGIN}/token"), "iat": NOW });
     assert!(ask("GET", &claims).await.is_err());
-    let key = ask("POST", &claims).await.unwrap().unwrap();
+    let key = ask("POST", &claims).await.unwrap();
     assert_eq!(key.to_string(), prover.jkt());
     let again = ask("POST", &claims).await.unwrap_err();
     let challenge: Vec<_> = endpoint.challenge(Some(&again)).into_iter().collect();
@@ -601,7 +603,7 @@ async fn dpo_01_a_token_is_issued_for_the_key_that_asked_for_it() {
             .contains("invalid_dpop_proof")
     );
     let (parts, ()) = Request::new(()).into_parts();
-    assert_eq!(endpoint.verify_token_request(&parts).await.unwrap(), None);
+    assert!(endpoint.verify_token_request(&parts).unwrap().is_none());
 
     let bound = issuer
         .issue(&AccessTokenRequest::new("alice").bound_to(key))
@@ -620,16 +622,52 @@ async fn dpo_01_a_token_is_issued_for_the_key_that_asked_for_it() {
     assert_eq!(free.token_type(), "Bearer");
 }
 
-/// Judges a proof as a token endpoint does, without waiting.
+#[tokio::test]
+async fn dpo_02_a_token_request_is_remembered_only_once_its_grant_is_good() {
+    let now = Arc::new(AtomicU64::new(NOW));
+    let clock = SharedClock::new({
+        let now = Arc::clone(&now);
+        move || at(now.load(Ordering::Relaxed))
+    });
+    let used = MemorySingleUse::with_capacity(2).unwrap();
+    let dpop = Dpop::builder(ORIGIN.parse().unwrap(), used.clone());
+    let endpoint = dpop.clock(clock).build().unwrap();
+    let prover = Prover::new();
+    let verify = |id: &str| {
+        let claims =
+            json!({ "jti": id, "htm": "POST", "htu": format!("{ORIGIN}/token"), "iat": NOW });
+        let proof = prover.sign(&prover.header(), &claims);
+        let req = Request::post("/token").header("dpop", proof).body(());
+        let (parts, ()) = req.unwrap().into_parts();
+        endpoint.verify_token_request(&parts).unwrap().unwrap()
+    };
+    // Strangers, of whom nothing is known but that they can make keys.
+    for id in 0..10 {
+        assert_eq!(
+            verify(&format!("stranger {id}")).key().to_string(),
+            prover.jkt()
+        );
+    }
+    assert_eq!(used.len(), 0);
+    // Two requests with one proof: one of them is granted.
+    let (first, second) = (verify("client"), verify("client"));
+    assert_eq!(first.use_up().await.unwrap().to_string(), prover.jkt());
+    let bad = second.use_up().await.unwrap_err();
+    assert_eq!(bad.reason(), "dpop_used_before");
+    assert_eq!(used.len(), 1);
+    // One whose grant took longer than the store remembers.
+    let slow = verify("slow");
+    now.fetch_add(80, Ordering::Relaxed);
+    let bad = slow.use_up().await.unwrap_err();
+    assert_eq!(bad.reason(), "dpop_ended_meanwhile");
+}
+
+/// Judges a proof as a token endpoint does.
 fn judge(dpop: &Dpop, proof: &[u8]) -> Option<Result<(), auth_layer::AuthError>> {
     let value = http::HeaderValue::from_bytes(proof).ok()?;
     let req = Request::get("/").header("dpop", value).body(()).unwrap();
     let (parts, ()) = req.into_parts();
-    let verified = std::pin::pin!(dpop.verify_token_request(&parts));
-    match verified.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => Some(result.map(drop)),
-        Poll::Pending => panic!("memory is not waited for"),
-    }
+    Some(dpop.verify_token_request(&parts).map(drop))
 }
 
 proptest! {

@@ -4,6 +4,7 @@ mod builder;
 mod nonce;
 mod proof;
 mod target;
+mod token_request;
 #[cfg(test)]
 #[cfg(any(feature = "aws-lc", feature = "rust-crypto"))]
 mod vectors;
@@ -24,8 +25,8 @@ use self::builder::OriginalUri;
 use self::nonce::Nonces;
 pub(crate) use self::proof::Proof;
 use self::proof::{Expected, is_about_proof, refused};
+pub use self::token_request::TokenRequestProof;
 use crate::VerificationPolicy;
-use crate::binding::JwkThumbprint;
 use crate::kind::DpopProof;
 
 /// The header of a proof.
@@ -37,7 +38,22 @@ const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 ///
 /// Give it to [`Jwt::dpop`](crate::Jwt::dpop), which then takes `Authorization: DPoP <token>` with one
 /// `DPoP` header, and at the token endpoint ask
-/// [`verify_token_request`](Self::verify_token_request) for the key to bind a token to.
+/// [`verify_token_request`](Self::verify_token_request) for the key to bind a token to:
+///
+/// ```
+/// # use auth_layer::AuthError;
+/// # use http::request::Parts;
+/// # use jwt_layer::{AccessToken, AccessTokenRequest, Dpop, Issuer};
+/// async fn token(dpop: &Dpop, issuer: &Issuer, parts: &Parts) -> Result<AccessToken, AuthError> {
+///     let proof = dpop.verify_token_request(parts)?;
+///     // Here the client and its grant are checked; without them nothing is remembered.
+///     let mut request = AccessTokenRequest::new("alice");
+///     if let Some(proof) = proof {
+///         request = request.bound_to(proof.use_up().await?);
+///     }
+///     issuer.issue(&request)
+/// }
+/// ```
 ///
 /// ```
 /// use auth_layer::MemorySingleUse;
@@ -104,26 +120,28 @@ impl Dpop {
         DpopBuilder::new(origin, used.into())
     }
 
-    /// Verifies the proof of a request for a token, and uses it up: the key to bind the token to, for
-    /// [`AccessTokenRequest::bound_to`](crate::AccessTokenRequest::bound_to). `None` without a proof.
+    /// Verifies the proof of a request for a token; `None` without a proof. It is not used up by that:
+    /// nothing is remembered for strangers, who could fill the store with proofs of their own. Whoever
+    /// grants a token calls [`use_up`](TokenRequestProof::use_up) once client and grant are good.
     ///
     /// # Errors
     ///
     /// Fails with `InvalidRequest` for two proofs, with `Stale` if the client has to come back with a
     /// nonce ([`challenge`](Self::challenge) brings it), and with `Invalid` or `Malformed` for a proof that
-    /// is wrong or was used. Fails with `Unavailable` if the store could not be asked.
-    pub async fn verify_token_request(
+    /// is wrong.
+    pub fn verify_token_request(
         &self,
         parts: &Parts,
-    ) -> Result<Option<JwkThumbprint>, AuthError> {
+    ) -> Result<Option<TokenRequestProof>, AuthError> {
         if !parts.headers.contains_key(PROOF) {
             return Ok(None);
         }
         let presented = self.present(parts)?;
-        let now = self.inner.clock.now();
-        let proof = self.check(&presented, None, now)?;
-        self.use_up(&proof, now).await?;
-        Ok(Some(proof.key))
+        let proof = self.check(&presented, None, self.inner.clock.now())?;
+        Ok(Some(TokenRequestProof {
+            dpop: self.clone(),
+            proof,
+        }))
     }
 
     /// What to answer a refusal with: the challenge, and the nonce if one is needed.

@@ -141,7 +141,7 @@ impl AccessTokenRequest {
 
     /// Binds the token to a key, which its holder has to prove with each request (DPoP, RFC 9449);
     /// written as the claim `cnf`. It is the key of the proof that came with the request for the token,
-    /// from [`Dpop::verify_token_request`](crate::Dpop::verify_token_request).
+    /// from [`TokenRequestProof::use_up`](crate::TokenRequestProof::use_up).
     pub fn bound_to(mut self, key: JwkThumbprint) -> Self {
         self.key = Some(key);
         self

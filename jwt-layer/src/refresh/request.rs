@@ -48,7 +48,7 @@ impl<'a> RefreshGrant<'a> {
     }
 
     /// Binds a key that the client has proved to hold (DPoP), from
-    /// [`Dpop::verify_token_request`](crate::Dpop::verify_token_request). The access tokens are bound to
+    /// [`TokenRequestProof::key`](crate::TokenRequestProof::key). The access tokens are bound to
     /// it as well (`cnf`), and have the type `DPoP`.
     pub const fn key_thumbprint(mut self, thumbprint: JwkThumbprint) -> Self {
         self.key_thumbprint = Some(thumbprint);
@@ -107,7 +107,7 @@ impl<'a> RefreshRequest<'a> {
     }
 
     /// The key that the request has proved (DPoP), from
-    /// [`Dpop::verify_token_request`](crate::Dpop::verify_token_request).
+    /// [`TokenRequestProof::key`](crate::TokenRequestProof::key).
     pub const fn key_thumbprint(mut self, thumbprint: JwkThumbprint) -> Self {
         self.key_thumbprint = Some(thumbprint);
         self
