@@ -547,6 +547,11 @@ async fn dpo_04_a_needed_nonce_is_told_and_the_second_try_is_good() {
     let good = send(&app, &authorization, &[&proof("4", &second)]).await;
     assert_eq!(good.status, StatusCode::OK);
 
+    // A proof that is refused for another reason brings none.
+    let bad = send(&app, &authorization, &[&proof("4", &second)]).await;
+    assert_eq!(bad.status, StatusCode::UNAUTHORIZED);
+    assert!(!bad.headers.contains_key("dpop-nonce"));
+
     // Whoever uses no proofs is told no nonce.
     let free = token(&common::claims());
     let good = send(&app, &format!("Bearer {free}"), &[]).await;
@@ -660,6 +665,58 @@ async fn dpo_02_a_token_request_is_remembered_only_once_its_grant_is_good() {
     now.fetch_add(80, Ordering::Relaxed);
     let bad = slow.use_up().await.unwrap_err();
     assert_eq!(bad.reason(), "dpop_ended_meanwhile");
+}
+
+#[tokio::test]
+async fn dpo_04_a_token_endpoint_tells_the_nonce_with_its_success_too() {
+    let endpoint = builder().clock(common::clock());
+    let without = endpoint.build().unwrap();
+    assert_eq!(without.nonce_header(), None);
+    let nonces = builder().nonces([9; 32], Duration::from_secs(120));
+    let endpoint = nonces.clock(common::clock()).build().unwrap();
+    let (name, nonce) = endpoint.nonce_header().unwrap();
+    assert_eq!(name, "dpop-nonce");
+    let prover = Prover::new();
+    let verify = |nonce: &str| {
+        let mut claims = prover.claims("", "1");
+        claims["nonce"] = json!(nonce);
+        let proof = prover.sign(&prover.header(), &claims);
+        let req = Request::get("/").header("dpop", proof).body(()).unwrap();
+        endpoint.verify_token_request(&req.into_parts().0).map(drop)
+    };
+    assert!(verify(nonce.to_str().unwrap()).is_ok());
+    let bad = verify("another").unwrap_err();
+    assert_eq!(bad.kind(), auth_layer::AuthErrorKind::Stale);
+}
+
+#[tokio::test]
+async fn dpo_02_a_proof_does_not_pass_two_layers() {
+    let prover = Prover::new();
+    let jwt = jwt(builder());
+    let app = app(&jwt).layer(jwt.into_layer());
+    let free = token(&common::claims());
+    let good = send(&app, &format!("Bearer {free}"), &[]).await;
+    assert_eq!(good.status, StatusCode::OK);
+    let bound = bound(&prover);
+    let proof = prover.proof(&bound, "1");
+    let bad = send(&app, &format!("DPoP {bound}"), &[&proof]).await;
+    assert_eq!(bad.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_proof_and_its_token_are_marked_as_secrets_before_the_handler_sees_them() {
+    let prover = Prover::new();
+    let bound = bound(&prover);
+    let handler = routing::get(async |headers: HeaderMap| {
+        assert!(headers["authorization"].is_sensitive());
+        assert!(headers["dpop"].is_sensitive());
+    });
+    let app = Router::new()
+        .route("/", handler)
+        .layer(jwt(builder()).into_layer());
+    let proof = prover.proof(&bound, "1");
+    let good = send(&app, &format!("DPoP {bound}"), &[&proof]).await;
+    assert_eq!(good.status, StatusCode::OK);
 }
 
 /// Judges a proof as a token endpoint does.

@@ -53,8 +53,10 @@ impl DpopBuilder {
     /// the client's clock shows (RFC 9449 section 8). Default: off.
     ///
     /// Nonces are authentic and dated, and nothing is kept of them: nodes with the same `key`, of at
-    /// least 32 random bytes, take each other's. They live for `lifetime`, 20 seconds to an hour; the
-    /// response to each request with a proof brings the one to use next (`DPoP-Nonce`).
+    /// least 32 random bytes, take each other's. They live for `lifetime`, 20 seconds to an hour. The one
+    /// to use next (`DPoP-Nonce`) comes with the response to a request that was admitted with a proof, and
+    /// with the refusal of a proof that has none that lives; with other refusals it does not. A token
+    /// endpoint adds [`Dpop::nonce_header`] to its answer.
     pub fn nonces(mut self, key: impl Into<Vec<u8>>, lifetime: Duration) -> Self {
         self.nonces = Some((key.into(), lifetime));
         self

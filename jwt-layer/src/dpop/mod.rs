@@ -163,7 +163,7 @@ impl Dpop {
         now: SystemTime,
     ) -> Challenges {
         let challenges = Challenges::from(challenge.param("algs", &self.inner.algorithms));
-        match self.nonce_header(now) {
+        match self.nonce_header_at(now) {
             Some((name, value)) if code == Some("use_dpop_nonce") => {
                 challenges.with_header(name, value)
             }
@@ -171,8 +171,16 @@ impl Dpop {
         }
     }
 
-    /// The nonce to use next, if nonces are used.
-    pub(crate) fn nonce_header(&self, now: SystemTime) -> Option<(HeaderName, HeaderValue)> {
+    /// The header with the nonce to use next (`DPoP-Nonce`), for the response of a token endpoint that has
+    /// granted a token: without it the client learns the next one by a refusal. `None` without
+    /// [nonces](DpopBuilder::nonces).
+    #[must_use]
+    pub fn nonce_header(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.nonce_header_at(self.inner.clock.now())
+    }
+
+    /// The nonce to use next, by another clock.
+    pub(crate) fn nonce_header_at(&self, now: SystemTime) -> Option<(HeaderName, HeaderValue)> {
         let nonce = self.inner.nonces.as_ref()?.current(now);
         Some((NONCE, HeaderValue::from_str(&nonce).ok()?))
     }

@@ -301,6 +301,9 @@ impl Jwt {
     /// A token that is bound to a key (`cnf.jkt`) is good with a proof by this key only, and one that is
     /// not bound only as `Bearer`. Without this option bound tokens are refused. The clock is that of
     /// this scheme.
+    ///
+    /// A proof cannot pass two layers: the first uses it up, and the second refuses the request. So put
+    /// one layer around all routes, and what differs into their guards.
     #[must_use]
     pub fn dpop(mut self, dpop: Dpop) -> Self {
         self.change().dpop = Some(dpop);
@@ -446,7 +449,7 @@ impl Scheme for Jwt {
         }
         let dpop = self.inner.dpop.as_ref()?;
         identity.extra::<Confirmation>()?.key()?;
-        dpop.nonce_header(self.inner.clock.now())
+        dpop.nonce_header_at(self.inner.clock.now())
     }
 
     fn conceal(&self, headers: &mut HeaderMap) {
