@@ -222,7 +222,10 @@ fn ref_05_refresh_stores_with_halves_are_found() {
         ),
         (Fault::SpendsOnFind, &["find: Finds a family"]),
         (Fault::TakenOverwrites, &["if its id is taken"]),
-        (Fault::TwoStepsToRotate, &["one is answered `Rotated`"]),
+        (
+            Fault::TwoStepsToRotate,
+            &["one is answered `Rotated`", "as a whole or not at all"],
+        ),
     ] {
         assert_found(&fault, try_out(fault), lines);
     }
