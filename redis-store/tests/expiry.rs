@@ -140,6 +140,65 @@ async fn all_verbs_of_refresh_families(store: &RedisStore) {
     assert_eq!(listed.len(), 2);
 }
 
+/// Where the only index of families is, and its key.
+#[cfg(feature = "jwt")]
+fn index_of_families<'a>(nodes: &[&'a RedisServer]) -> Option<(&'a RedisServer, String)> {
+    nodes.iter().find_map(|node| {
+        let mut found = keys(&[*node]).into_iter().map(|(key, _)| key);
+        let index = found.find(|key| key.starts_with("auth:families:"))?;
+        Some((*node, index))
+    })
+}
+
+/// A family is kept to its end, and the index of a user to the end of the one that lives longest.
+#[cfg(feature = "jwt")]
+async fn families_are_kept_as_long_as_they_live(store: &RedisStore, nodes: &[&RedisServer]) {
+    use jwt_layer::refresh::{
+        Family, FamilyId, FamilyState, RefreshStore as _, RotateOutcome, Rotation,
+    };
+
+    let now = SystemTime::now();
+    let families = store.refresh_families();
+    let insert = async |idle: Duration, life: Duration| {
+        let id = FamilyId::from_bytes(random_bytes().expect("randomness"));
+        let family = Family::new(id, ann(), now, now + life);
+        let current = digest();
+        let new = FamilyState::new(family, current, now + idle);
+        assert!(families.insert(new).await.expect("insert"));
+        (id, current)
+    };
+    let indexed = || {
+        let index = index_of_families(nodes);
+        index.map_or(0, |(node, index)| {
+            let number = node.command(&format!("ZCARD {index}"));
+            let number = number.trim().strip_prefix(':').expect("a number").parse();
+            number.expect("a number")
+        })
+    };
+
+    let (long, current) = insert(2 * HOUR, 30 * DAY).await;
+    is_about(ttl_of(nodes, "family"), 2 * HOUR + MAX_LEEWAY);
+    is_about(ttl_of(nodes, "families"), 30 * DAY + MAX_LEEWAY);
+    let rotation = Rotation::new(current, digest(), now + HOUR, now + 9 * HOUR);
+    let rotated = families.rotate(&long, rotation).await.expect("rotate");
+    assert!(matches!(rotated, RotateOutcome::Rotated));
+    // Counted from when it was rotated; that is not Redis' time.
+    is_about(ttl_of(nodes, "family"), 8 * HOUR + MAX_LEEWAY);
+
+    // One that lives shorter takes nothing from the index, and one that lives longer gives to it.
+    let (short, _) = insert(HOUR, DAY).await;
+    is_about(ttl_of(nodes, "families"), 30 * DAY + MAX_LEEWAY);
+    let (longest, _) = insert(HOUR, 60 * DAY).await;
+    is_about(ttl_of(nodes, "families"), 60 * DAY + MAX_LEEWAY);
+
+    for (left, id) in [(2, short), (1, longest), (0, long)] {
+        assert_eq!(indexed(), left + 1);
+        assert!(families.end(&id).await.expect("end"));
+        assert_eq!(indexed(), left);
+    }
+    assert_eq!(keys(nodes), []);
+}
+
 async fn all_verbs_of_the_others(store: &RedisStore) {
     let now = SystemTime::now();
     let remembered = store.remembered();
@@ -212,6 +271,8 @@ async fn every_key_has_an_end(store: &RedisStore, nodes: &[&RedisServer]) {
     let all = sessions.delete_all(&UserKey::from(&user), None).await;
     assert_eq!(all.expect("delete_all").len(), 1);
     assert_eq!(keys(nodes), []);
+    #[cfg(feature = "jwt")]
+    families_are_kept_as_long_as_they_live(store, nodes).await;
 
     all_verbs_of_sessions(&sessions).await;
     all_verbs_of_the_others(store).await;
