@@ -199,6 +199,29 @@ async fn families_are_kept_as_long_as_they_live(store: &RedisStore, nodes: &[&Re
     assert_eq!(keys(nodes), []);
 }
 
+/// A family that was ended is ended, also if its index cannot be written to.
+#[cfg(all(feature = "cluster", feature = "jwt"))]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_family_has_ended_though_its_index_cannot_be_written_to() {
+    use jwt_layer::refresh::{Family, FamilyId, FamilyState, RefreshStore as _};
+
+    let cluster = test_servers::RedisCluster::start();
+    let store = RedisStore::new(common::cluster_pool(&cluster));
+    let families = store.refresh_families();
+    let now = SystemTime::now();
+    let id = FamilyId::from_bytes(random_bytes().expect("randomness"));
+    let new = FamilyState::new(Family::new(id, ann(), now, now + DAY), digest(), now + HOUR);
+    assert!(families.insert(new).await.expect("insert"));
+    // In the place of the index lies what is none: removing from it is an error.
+    let nodes: Vec<_> = cluster.nodes().iter().collect();
+    let (node, index) = index_of_families(&nodes).expect("an index");
+    let _ = node.command(&format!("SET {index} none"));
+
+    assert!(families.end(&id).await.expect("it has ended"));
+    assert!(families.find(&id).await.expect("find").is_none());
+    assert!(!families.end(&id).await.expect("end"));
+}
+
 async fn all_verbs_of_the_others(store: &RedisStore) {
     let now = SystemTime::now();
     let remembered = store.remembered();
