@@ -9,22 +9,27 @@ mod prover;
 mod server;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
-use auth_layer::{AuthLayer, Identity, MemorySingleUse, RequireAuth, Requirement, SharedClock};
+use auth_layer::{
+    AuthError, AuthLayer, Identity, MemorySingleUse, RequireAuth, Requirement, SharedClock,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::routing::get;
+use bytes::Bytes;
 use common::kinds::{introspection_claims, introspections, sign, verifier, with};
 use common::{AUDIENCE, ISSUER, NOW, at, claims, forge, token};
-use http::{Request, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use jwt_layer::{
-    ClientAuthentication, ClientCertificate, Dpop, HttpLimits, Introspection, IntrospectionBuilder,
-    MemoryRevocations, ReqwestClient, Revocations, SecureUrl, SubjectRevocation,
+    ClientAuthentication, ClientCertificate, Dpop, HttpClient, HttpError, HttpLimits,
+    Introspection, IntrospectionBuilder, IssuedToken, MemoryRevocations, ReqwestClient,
+    Revocations, SecureUrl, SharedRevocations, SubjectRevocation,
 };
 use serde_json::{Value, json};
 use server::{Answer, Server};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 struct Time(Arc<AtomicU64>);
@@ -226,6 +231,99 @@ async fn oau_28_scopes_and_revocations_are_asked_for_on_a_hit() {
     revoked.revoke_subject(&all).await.unwrap();
     assert_eq!(send(&app, "one").await, StatusCode::UNAUTHORIZED);
     assert_eq!(server.hits(), 1);
+}
+
+struct Down;
+
+impl Revocations for Down {
+    async fn is_revoked(&self, _: &IssuedToken<'_>) -> Result<bool, AuthError> {
+        Err(AuthError::invalid("the store is confused"))
+    }
+
+    async fn revoke_token(&self, _: &str, _: &str, _: SystemTime) -> Result<(), AuthError> {
+        Ok(())
+    }
+
+    async fn revoke_subject(&self, _: &SubjectRevocation<'_>) -> Result<(), AuthError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn oau_28_revocations_that_cannot_be_asked_are_503() {
+    let server = Server::start(answer(json!({}))).await;
+    let revocations = SharedRevocations::new(Down);
+    let app = app(builder(&server, &Time::new()).revocations(revocations));
+    // The second time the answer is remembered.
+    for _ in 0..2 {
+        assert_eq!(send(&app, "one").await, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert_eq!(server.hits(), 1);
+}
+
+/// An issuer that answers once it may, and counts who waits for it.
+#[derive(Clone)]
+struct Slow {
+    may_answer: Arc<Semaphore>,
+    at_once: Arc<AtomicUsize>,
+    most_at_once: Arc<AtomicUsize>,
+}
+
+impl HttpClient for Slow {
+    async fn send(&self, _: Request<Bytes>, _: &HttpLimits) -> Result<Response<Bytes>, HttpError> {
+        let at_once = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(at_once, Ordering::SeqCst);
+        let turn = self.may_answer.acquire().await.unwrap();
+        turn.forget();
+        self.at_once.fetch_sub(1, Ordering::SeqCst);
+        let Answer::Json(body) = answer(json!({})) else {
+            panic!("it is JSON")
+        };
+        let response = Response::builder().header("content-type", "application/json");
+        Ok(response.body(body.into()).unwrap())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_questions_are_under_way_than_are_allowed() {
+    let slow = Slow {
+        may_answer: Arc::new(Semaphore::new(0)),
+        at_once: Arc::default(),
+        most_at_once: Arc::default(),
+    };
+    let app = app(
+        Introspection::builder(ISSUER, AUDIENCE, "https://id.example".parse().unwrap())
+            .client_authentication(ClientAuthentication::bearer("own"))
+            .http_client(slow.clone())
+            .clock(common::clock())
+            .max_questions(2),
+    );
+    let ask = |token: &'static str| {
+        let req = Request::get("/").header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let asked = app.clone().oneshot(req.body(Body::empty()).unwrap());
+        tokio::spawn(async move {
+            let res = asked.await.unwrap();
+            let reason = res.extensions().get::<AuthError>().map(AuthError::reason);
+            (res.status(), reason.unwrap_or_default())
+        })
+    };
+    let asking = [ask("one"), ask("two")];
+    while slow.at_once.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    // Both places are taken for longer than one may wait.
+    for token in ["three", "four"] {
+        let busy = (StatusCode::SERVICE_UNAVAILABLE, "introspection_busy");
+        assert_eq!(ask(token).await.unwrap(), busy);
+    }
+    // Whoever is still waiting when one comes free is next.
+    let next = ask("five");
+    tokio::task::yield_now().await;
+    slow.may_answer.add_permits(3);
+    for asked in asking.into_iter().chain([next]) {
+        assert_eq!(asked.await.unwrap(), (StatusCode::OK, ""));
+    }
+    assert_eq!(slow.most_at_once.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
