@@ -110,6 +110,10 @@ async fn ref_11_a_page_has_its_refresh_token_in_a_cookie_that_no_other_site_can_
             assert_eq!(answer.json()["error"], "invalid_request");
         }
     }
+    // Another site's request, which comes without the cookie, must not remove it.
+    let answer = send("/web/logout", &["origin: https://evil.example".to_owned()]).await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(answer.header("set-cookie"), "");
     let second = send("/web/refresh", &[cookie.clone(), own.clone()]).await;
     assert_eq!(
         service
@@ -121,7 +125,10 @@ async fn ref_11_a_page_has_its_refresh_token_in_a_cookie_that_no_other_site_can_
     let next = second.cookie();
     service.secret(next.split_once('=').unwrap().1);
     assert_ne!(next, cookie);
-    assert_eq!(send("/web/refresh", &[own.clone()]).await.status, 401);
+    let none = send("/web/refresh", &[own.clone()]).await;
+    assert_eq!(none.status, 401, "{none:?}");
+    assert_eq!(none.header("cache-control"), "no-store");
+    assert_eq!(none.json()["error"], "login_required");
 
     let out = send("/web/logout", &[next.clone(), own.clone()]).await;
     assert_eq!(out.status, 204, "{out:?}");
@@ -136,6 +143,26 @@ async fn ref_11_a_page_has_its_refresh_token_in_a_cookie_that_no_other_site_can_
             .status,
         401
     );
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_refused_as_the_tokens_are_and_is_not_quoted() {
+    let service = Running::start("jwt-issuer", &[]);
+    let json = "content-type: application/json";
+    for path in ["/app/login", "/app/refresh", "/app/logout", "/web/login"] {
+        for (kind, body, status) in [
+            (json, "{\"refresh_token\":", 400),
+            (json, "{\"hunter2\":1}", 400),
+            (json, "\"hunter2\"", 400),
+            ("content-type: text/plain", "{}", 415),
+        ] {
+            let answer = service.send("POST", path, &[kind.to_owned()], body).await;
+            assert_eq!(answer.status, status, "{path} {body}: {answer:?}");
+            assert_eq!(answer.header("content-type"), "application/json");
+            assert_eq!(answer.header("cache-control"), "no-store");
+            assert_eq!(answer.body, r#"{"error":"invalid_request"}"#);
+        }
+    }
 }
 
 #[tokio::test]

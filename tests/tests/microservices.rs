@@ -11,6 +11,7 @@ async fn token(sign: &Running) -> Vec<String> {
         .send("POST", "/token", &[basic("ann", "correct-horse")], "")
         .await;
     assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("cache-control"), "no-store");
     let token = answer.body.trim();
     sign.secret(token);
     vec![format!("authorization: Bearer {token}")]
@@ -58,6 +59,21 @@ async fn who_verifies_goes_on_when_the_one_that_signs_is_gone() {
     assert_eq!(stock.get("/stock", &ann).await.status, 200);
     let answer = orders.get("/orders", &ann).await;
     assert_eq!(answer.status, 503, "{answer:?}");
+}
+
+#[tokio::test]
+async fn who_guesses_the_password_is_stopped() {
+    let sign = Running::start("microservices", &[("ROLE", "sign")]);
+    let ask = async |password| {
+        let header = basic("ann", password);
+        sign.send("POST", "/token", &[header], "").await
+    };
+    for _ in 0..5 {
+        assert_eq!(ask("wrong-battery").await.status, 401);
+    }
+    let answer = ask("correct-horse").await;
+    assert_eq!(answer.status, 429, "{answer:?}");
+    assert!(!answer.header("retry-after").is_empty());
 }
 
 #[test]

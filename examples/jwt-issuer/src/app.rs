@@ -1,15 +1,15 @@
 //! For an app that keeps its refresh token itself, where no other app reads it: all in JSON.
 
-use auth_layer::AuthError;
 use axum::body::Body;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use jwt_layer::refresh::{RefreshBody, RevokeBody};
 
-use crate::{Credentials, Service};
+use crate::{Credentials, Service, refusal};
 
 pub(crate) fn routes() -> Router<Service> {
     Router::new()
@@ -21,24 +21,35 @@ pub(crate) fn routes() -> Router<Service> {
 /// `{"access_token","token_type","expires_in","refresh_token","scope"}`
 async fn log_in(
     State(service): State<Service>,
-    Json(credentials): Json<Credentials>,
-) -> Result<Response, AuthError> {
-    Ok(service.log_in(&credentials).await?.respond::<Body>())
+    body: Result<Json<Credentials>, JsonRejection>,
+) -> Result<Response, Response> {
+    let credentials = refusal::body(body)?;
+    match service.log_in(&credentials).await {
+        Ok(pair) => Ok(pair.respond::<Body>()),
+        Err(error) => Err(error.into_response()),
+    }
 }
 
 /// The same, or `{"error":"invalid_grant"}`: log in again.
-async fn refresh(State(service): State<Service>, Json(body): Json<RefreshBody>) -> Response {
+async fn refresh(
+    State(service): State<Service>,
+    body: Result<Json<RefreshBody>, JsonRejection>,
+) -> Result<Response, Response> {
+    let body = refusal::body(body)?;
     match service.tokens.refresh(&body.request()).await {
-        Ok(pair) => pair.respond::<Body>(),
-        Err(error) => error.respond::<Body>(),
+        Ok(pair) => Ok(pair.respond::<Body>()),
+        Err(error) => Err(error.respond::<Body>()),
     }
 }
 
 /// `{"token"}`, the refresh token: it and the access tokens are over.
 async fn log_out(
     State(service): State<Service>,
-    Json(body): Json<RevokeBody>,
-) -> Result<StatusCode, AuthError> {
-    service.tokens.revoke(body.token()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    body: Result<Json<RevokeBody>, JsonRejection>,
+) -> Result<StatusCode, Response> {
+    let body = refusal::body(body)?;
+    match service.tokens.revoke(body.token()).await {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(error) => Err(error.into_response()),
+    }
 }

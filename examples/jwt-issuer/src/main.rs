@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
 mod app;
+mod refusal;
 mod web;
 
 use std::env;

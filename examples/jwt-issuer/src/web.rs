@@ -5,6 +5,7 @@
 use auth_layer::{AuthError, ExposeSecret as _};
 use axum::body::Body;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -12,6 +13,7 @@ use axum::routing::post;
 use axum::{Json, Router};
 use jwt_layer::refresh::{RefreshError, RefreshErrorKind, RefreshRequest, TokenPair};
 
+use crate::refusal::{self, Refusal};
 use crate::{Credentials, Service};
 
 pub(crate) fn routes() -> Router<Service> {
@@ -25,17 +27,26 @@ pub(crate) fn routes() -> Router<Service> {
 /// in: browsers let it send JSON to its own origin only.
 async fn log_in(
     State(service): State<Service>,
-    Json(credentials): Json<Credentials>,
-) -> Result<Response, AuthError> {
-    let pair = service.log_in(&credentials).await?;
-    Ok(pair.respond_with_cookie::<Body>(&service.cookie))
+    body: Result<Json<Credentials>, JsonRejection>,
+) -> Result<Response, Response> {
+    let credentials = refusal::body(body)?;
+    match service.log_in(&credentials).await {
+        Ok(pair) => Ok(pair.respond_with_cookie::<Body>(&service.cookie)),
+        Err(error) => Err(error.into_response()),
+    }
 }
 
 /// The same, without a body: when the page is loaded, and when an access token is about to end.
 async fn refresh(State(service): State<Service>, headers: HeaderMap) -> Response {
     match next(&service, &headers).await {
         Ok(Some(pair)) => pair.respond_with_cookie::<Body>(&service.cookie),
-        Ok(None) => StatusCode::UNAUTHORIZED.into_response(),
+        Ok(None) => {
+            let refusal = Refusal {
+                status: StatusCode::UNAUTHORIZED,
+                error: "login_required",
+            };
+            refusal.into_response()
+        }
         Err(error) => {
             let mut res = error.respond::<Body>();
             if error.kind() == RefreshErrorKind::InvalidGrant {
@@ -55,7 +66,8 @@ async fn next(service: &Service, headers: &HeaderMap) -> Result<Option<TokenPair
     service.tokens.refresh(&request).await.map(Some)
 }
 
-/// The login is over here and on the server.
+/// The login is over here and on the server. The cookie is removed only where it came with the request:
+/// another site's requests come without, and would else log the user out.
 async fn log_out(
     State(service): State<Service>,
     headers: HeaderMap,
@@ -64,9 +76,10 @@ async fn log_out(
         Ok(token) => token,
         Err(error) => return Ok(error.respond::<Body>()),
     };
-    if let Some(token) = token {
-        service.tokens.revoke(token.expose_secret()).await?;
-    }
+    let Some(token) = token else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    service.tokens.revoke(token.expose_secret()).await?;
     let headers = [(SET_COOKIE, service.cookie.remove())];
     Ok((StatusCode::NO_CONTENT, headers).into_response())
 }
