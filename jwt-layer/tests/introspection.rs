@@ -233,6 +233,17 @@ async fn oau_28_scopes_and_revocations_are_asked_for_on_a_hit() {
     assert_eq!(server.hits(), 1);
 }
 
+#[tokio::test]
+async fn jwt_19_an_empty_id_is_none_and_ends_no_other_token() {
+    let server = Server::start(answer(json!({ "jti": "" }))).await;
+    let time = Time::new();
+    let revoked = MemoryRevocations::new();
+    let end = at(NOW) + Duration::from_secs(600);
+    revoked.revoke_token(ISSUER, "", end).await.unwrap();
+    let app = app(builder(&server, &time).revocations(SharedRevocations::new(revoked)));
+    assert_eq!(send(&app, "one").await, StatusCode::OK);
+}
+
 struct Down;
 
 impl Revocations for Down {
@@ -738,12 +749,13 @@ fn what_is_missing_or_cannot_work_is_named() {
     let bare = Introspection::builder(ISSUER, AUDIENCE, endpoint());
     assert_eq!(bare.build().unwrap_err().option(), "http_client");
     type Change = fn(IntrospectionBuilder) -> IntrospectionBuilder;
-    let cases: [(&str, Change); 4] = [
+    let cases: [(&str, Change); 5] = [
         ("client_authentication", |builder| builder),
         ("remember_for", |builder| {
             builder.remember_for(Duration::from_secs(61))
         }),
         ("capacity", |builder| builder.capacity(0)),
+        ("leave_prefix", |builder| builder.leave_prefix("")),
         ("max_questions", |builder| builder.max_questions(0)),
     ];
     for (option, change) in cases {

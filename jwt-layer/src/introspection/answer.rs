@@ -105,7 +105,8 @@ impl Rules {
         if let Some(end) = expires_at {
             identity = identity.expires_at(end);
         }
-        if let Some(id) = claims.string("jti")? {
+        // An empty one would be the same for all tokens.
+        if let Some(id) = claims.string("jti")?.filter(|id| !id.is_empty()) {
             identity = identity.token_id(id.into_owned());
         }
         if let Some(acr) = claims.string("acr")? {

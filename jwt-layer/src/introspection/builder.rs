@@ -164,6 +164,12 @@ impl IntrospectionBuilder {
         if self.audience.as_ref().is_some_and(|own| own.is_empty()) {
             return refuse("audience", "must not be empty");
         }
+        if self.left.iter().any(|prefix| prefix.is_empty()) {
+            return refuse(
+                "leave_prefix",
+                "must not be empty: every token begins with that",
+            );
+        }
         if self.remember_for > MAX_REMEMBERED {
             return refuse("remember_for", "must be at most a minute");
         }
