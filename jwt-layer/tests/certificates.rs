@@ -1,4 +1,5 @@
 //! Tokens that are bound to the client's certificate (RFC 8705), over HTTP.
+#![cfg(any(feature = "aws-lc", feature = "rust-crypto"))]
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod common;
