@@ -84,14 +84,15 @@ impl RateLimit {
         rate: Rate,
         counters: impl RateCounters,
     ) -> Result<Self, ConfigError> {
-        let policy = policy(name, rate);
-        Self::by(name, counters, move |parts| {
-            let key = match parts.extensions.get::<Identity>() {
-                Some(identity) => principal(&policy, identity),
-                None => address(&policy, &parts.extensions),
-            };
-            Some(Charge::new(key, rate))
-        })
+        Self::counted(
+            name,
+            rate,
+            counters,
+            |policy, extensions| match extensions.get::<Identity>() {
+                Some(identity) => principal(policy, identity),
+                None => address(policy, extensions),
+            },
+        )
     }
 
     /// So many requests for each API key, token or session: whatever the identity names as the
@@ -106,14 +107,15 @@ impl RateLimit {
         rate: Rate,
         counters: impl RateCounters,
     ) -> Result<Self, ConfigError> {
-        let policy = policy(name, rate);
-        Self::by(name, counters, move |parts| {
-            let key = match parts.extensions.get::<Identity>() {
-                Some(identity) => credential(&policy, identity),
-                None => address(&policy, &parts.extensions),
-            };
-            Some(Charge::new(key, rate))
-        })
+        Self::counted(
+            name,
+            rate,
+            counters,
+            |policy, extensions| match extensions.get::<Identity>() {
+                Some(identity) => credential(policy, identity),
+                None => address(policy, extensions),
+            },
+        )
     }
 
     /// So many requests for each client's address; IPv6 counts by /64, and all unknown addresses as
@@ -127,9 +129,19 @@ impl RateLimit {
         rate: Rate,
         counters: impl RateCounters,
     ) -> Result<Self, ConfigError> {
+        Self::counted(name, rate, counters, address)
+    }
+
+    /// One rate for all, under the key that `key` makes of the policy and the request.
+    fn counted(
+        name: &str,
+        rate: Rate,
+        counters: impl RateCounters,
+        key: fn(&str, &Extensions) -> RateKey,
+    ) -> Result<Self, ConfigError> {
         let policy = policy(name, rate);
         Self::by(name, counters, move |parts| {
-            Some(Charge::new(address(&policy, &parts.extensions), rate))
+            Some(Charge::new(key(&policy, &parts.extensions), rate))
         })
     }
 
