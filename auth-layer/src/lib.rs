@@ -55,7 +55,7 @@ pub use self::extract::{
 };
 pub use self::guard::{
     Decision, Guard, GuardFuture, LoginRedirect, RequireAuth, Requirement, ReturnTo,
-    WaitingGuardFuture,
+    WaitingGuardFuture, request_host,
 };
 pub use self::identity::{
     CredentialEpoch, Factor, FactorKind, Identity, IdentityBuilder, InvalidScope, ScopeSet,

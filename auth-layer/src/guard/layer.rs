@@ -10,6 +10,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::login_redirect::see_other;
+use super::tenant::TenantFrom;
 use super::{GuardFuture, LoginRedirect, Requirement};
 use crate::layer::authenticated;
 use crate::refusal::{Problem, RefusalBody, is_grpc, refuse};
@@ -25,6 +26,7 @@ use crate::{AuthError, AuthErrorKind};
 /// |---|---|
 /// | nobody logged in | 401 with every layer's challenge, or 303 to the login page if asked for |
 /// | an identity that may not | 403 `forbidden` or `insufficient_scope` |
+/// | an identity of another tenant, see [`tenant_from`](Self::tenant_from) | 403 `forbidden` |
 /// | an identity that must prove itself again | 401 `insufficient_user_authentication` (RFC 9470) |
 /// | no `AuthLayer` ran | 500; the log says how to mend it |
 ///
@@ -49,8 +51,10 @@ pub struct RequireAuth<R = Problem> {
     refusal: R,
 }
 
+#[derive(Clone)]
 struct Rule {
     requirement: Requirement,
+    tenant: Option<TenantFrom>,
     redirect: Option<LoginRedirect>,
 }
 
@@ -60,6 +64,7 @@ impl RequireAuth {
         Self {
             rule: Arc::new(Rule {
                 requirement,
+                tenant: None,
                 redirect: None,
             }),
             refusal: Problem,
@@ -89,13 +94,49 @@ impl RequireAuth {
 impl<R> RequireAuth<R> {
     /// Sends browsers to a login page instead of answering 401. Default: off.
     pub fn redirect(self, redirect: LoginRedirect) -> Self {
-        Self {
-            rule: Arc::new(Rule {
-                requirement: self.rule.requirement.clone(),
-                redirect: Some(redirect),
-            }),
-            refusal: self.refusal,
-        }
+        self.change(|rule| rule.redirect = Some(redirect))
+    }
+
+    /// Lets in only who belongs to the tenant that the request is for, whatever the credential is:
+    /// the key of one tenant opens nothing of another. `tenant` reads the tenant from the request.
+    ///
+    /// The name must be that of [`Identity::tenant`](crate::Identity::tenant), byte by byte. A request
+    /// without a tenant and an identity without one are answered 403 too. Called again, it replaces.
+    ///
+    /// - From the host: see [`request_host`](crate::request_host).
+    /// - From the path: what it sees of the path is percent-encoded, and within `Router::nest` of
+    ///   axum it lacks the prefix; put the guard outside of the nest, or read axum's `OriginalUri`.
+    ///
+    /// Read the tenant from the same place as the handlers do. It decides nothing but who is turned
+    /// away: what is looked up must be looked up within the tenant all the same.
+    ///
+    #[cfg_attr(feature = "axum", doc = "```")]
+    #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
+    /// use auth_layer::{RequireAuth, request_host};
+    /// # use axum::{Router, routing::get};
+    ///
+    /// // https://acme.example.com/reports
+    /// let by_host = RequireAuth::authenticated().tenant_from(|parts| {
+    ///     let name = request_host(parts)?.strip_suffix(".example.com")?;
+    ///     Some(name.to_owned())
+    /// });
+    /// // https://example.com/tenants/acme/reports
+    /// let by_path = RequireAuth::authenticated().tenant_from(|parts| {
+    ///     let rest = parts.uri.path().strip_prefix("/tenants/")?;
+    ///     rest.split('/').next().map(str::to_owned)
+    /// });
+    /// # let _: Router = Router::new().route("/", get(|| async {})).route_layer(by_host).route_layer(by_path);
+    /// ```
+    pub fn tenant_from(
+        self,
+        tenant: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.change(|rule| rule.tenant = Some(TenantFrom::new(tenant)))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Rule)) -> Self {
+        change(Arc::make_mut(&mut self.rule));
+        self
     }
 
     /// Another body for refusals; see [`AuthLayer::with_refusal`](crate::AuthLayer::with_refusal),
@@ -114,6 +155,16 @@ impl Rule {
         self.requirement
             .check(identity, now())
             .map_err(|error| error.with_address_of(extensions))
+    }
+
+    /// As [`check`](Self::check), and the tenant: before the requirement, because nobody should log
+    /// in again only to be told that it is forbidden.
+    fn check_with_tenant(&self, tenant: &TenantFrom, parts: &Parts) -> Result<(), AuthError> {
+        let (identity, _) = authenticated(&parts.extensions)?;
+        tenant
+            .check(identity, parts)
+            .map_err(|error| error.with_address_of(&parts.extensions))?;
+        self.check(&parts.extensions)
     }
 
     /// What to answer with instead of an error.
@@ -143,6 +194,7 @@ impl<R> fmt::Debug for RequireAuth<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequireAuth")
             .field("requirement", &self.rule.requirement)
+            .field("tenant", &self.rule.tenant)
             .field("redirect", &self.rule.redirect)
             .finish_non_exhaustive()
     }
@@ -171,10 +223,22 @@ where
     }
 
     fn call(&mut self, req: Request<B>) -> Self::Future {
-        let Err(error) = self.rule.check(req.extensions()) else {
-            return GuardFuture::call(self.inner.call(req));
+        let (parts, error) = match &self.rule.tenant {
+            None => match self.rule.check(req.extensions()) {
+                Ok(()) => return GuardFuture::call(self.inner.call(req)),
+                Err(error) => (req.into_parts().0, error),
+            },
+            Some(tenant) => {
+                let (parts, body) = req.into_parts();
+                match self.rule.check_with_tenant(tenant, &parts) {
+                    Ok(()) => {
+                        let req = Request::from_parts(parts, body);
+                        return GuardFuture::call(self.inner.call(req));
+                    }
+                    Err(error) => (parts, error),
+                }
+            }
         };
-        let (parts, _) = req.into_parts();
         GuardFuture::refuse(match self.rule.redirect(&parts, &error) {
             Some(location) => see_other(location, error),
             None => {

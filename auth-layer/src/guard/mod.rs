@@ -5,6 +5,7 @@ mod layer;
 mod login_redirect;
 mod requirement;
 mod return_to;
+mod tenant;
 mod waiting;
 
 pub use self::future::GuardFuture;
@@ -12,4 +13,5 @@ pub use self::layer::{Guard, RequireAuth};
 pub use self::login_redirect::LoginRedirect;
 pub use self::requirement::Requirement;
 pub use self::return_to::ReturnTo;
+pub use self::tenant::request_host;
 pub use self::waiting::{Decision, WaitingGuardFuture};
