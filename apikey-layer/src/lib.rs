@@ -7,7 +7,7 @@ mod registry;
 mod scheme;
 mod store;
 
-pub use self::key::{ApiKey, InvalidKeyId, KeyFormat, KeyId, MalformedKey};
+pub use self::key::{ApiKey, InvalidKeyId, KeyFormat, KeyId, MalformedKey, SecretScanning};
 pub use self::owners::{KeyOwners, OwnerAuthority, SharedKeyOwners};
 pub use self::record::{DisabledBy, KeyRecord, Owner, PreviousSecret};
 pub use self::registry::{CreatedKey, KeyError, KeyRegistry, NewKey};

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use auth_layer::{AuthError, ConfigError, SecretString};
 
 use super::base62::{self, CHECKSUM_LEN};
+use super::scanning::SecretScanning;
 use super::{ApiKey, KeyId};
 
 /// 28 letters of base 62 hold 166 random bits.
-const SECRET_LEN: usize = 28;
-const BODY_LEN: usize = KeyId::LEN + SECRET_LEN + CHECKSUM_LEN;
+pub(super) const SECRET_LEN: usize = 28;
+pub(super) const BODY_LEN: usize = KeyId::LEN + SECRET_LEN + CHECKSUM_LEN;
 
 /// What the keys of an application look like.
 ///
@@ -24,8 +25,11 @@ const BODY_LEN: usize = KeyId::LEN + SECRET_LEN + CHECKSUM_LEN;
 /// ```
 ///
 /// The prefix lets scanners find keys that were published by mistake, and the checksum lets
-/// everybody tell a key from a typing error without asking a store. The length of the last part
-/// says which version of the form it is; this is the first.
+/// everybody tell a key from a typing error without asking a store.
+///
+/// The length of the last part says which version of the form it is; this is the first, with 46
+/// letters. Another version has another length: neither is ever read as the other, a reader that knows
+/// both takes both, and one that does not refuses the other before it hashes or looks up anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFormat {
     /// `sk_live_`
@@ -79,13 +83,15 @@ impl KeyFormat {
         &self.head[..self.prefix_len]
     }
 
-    /// A regular expression for programmes that scan for published secrets. It finds keys of both
-    /// environments.
+    /// What programmes that scan for published secrets need to know of these keys: an expression, an
+    /// example, the checksum.
+    pub fn scanning(&self) -> SecretScanning {
+        SecretScanning::of(self)
+    }
+
+    /// The regular expression of [`scanning`](Self::scanning). It finds keys of both environments.
     pub fn scanner_regex(&self) -> String {
-        format!(
-            r"\b{}(?:live|test)_[0-9A-Za-z]{{{BODY_LEN}}}\b",
-            self.prefix()
-        )
+        self.scanning().regex().to_owned()
     }
 
     /// A new key.
@@ -100,13 +106,25 @@ impl KeyFormat {
     /// A new secret for a key that exists.
     pub(crate) fn generate_for(&self, id: KeyId) -> Result<ApiKey, AuthError> {
         let secret = base62::random_letters::<SECRET_LEN>()?;
+        let mut text = self.start(id.as_str());
+        text.extend(secret.map(char::from));
+        append_checksum(&mut text);
+        Ok(ApiKey::new(id, SecretString::from(text)))
+    }
+
+    /// A text in the form of a key, of these letters for id and secret.
+    pub(super) fn with_checksum(&self, letters: &str) -> String {
+        let mut text = self.start(letters);
+        append_checksum(&mut text);
+        text
+    }
+
+    /// The start of a key, with room for the rest: growing would leave copies of a secret behind.
+    fn start(&self, letters: &str) -> String {
         let mut text = String::with_capacity(self.head.len() + BODY_LEN);
         text.push_str(&self.head);
-        text.push_str(id.as_str());
-        text.extend(secret.map(char::from));
-        let checksum = base62::checksum_letters(crc32fast::hash(text.as_bytes()));
-        text.extend(checksum.map(char::from));
-        Ok(ApiKey::new(id, SecretString::from(text)))
+        text.push_str(letters);
+        text
     }
 
     /// The public id of what looks like a key of ours. Nothing is hashed and nothing is looked up:
@@ -129,6 +147,11 @@ impl KeyFormat {
             .and_then(|id| KeyId::from_letters(*id))
             .ok_or(MalformedKey::Alphabet)
     }
+}
+
+fn append_checksum(text: &mut String) {
+    let checksum = base62::checksum_letters(crc32fast::hash(text.as_bytes()));
+    text.extend(checksum.map(char::from));
 }
 
 /// Why a text is not a key.
@@ -223,7 +246,7 @@ mod tests {
         assert_eq!(format().prefix(), "sk_");
         assert_eq!(
             format().scanner_regex(),
-            r"\bsk_(?:live|test)_[0-9A-Za-z]{46}\b"
+            r"sk_(?:live|test)_[0-9A-Za-z]{46}\b"
         );
     }
 
@@ -265,6 +288,16 @@ mod tests {
             format().parse(forged.as_bytes()),
             Err(MalformedKey::Alphabet)
         );
+    }
+
+    #[test]
+    fn apk_02_a_key_of_another_version_is_not_one_of_this() {
+        for length in (CHECKSUM_LEN..=128).filter(|length| *length != BODY_LEN) {
+            // With a checksum of its own that is right.
+            let other = format().with_checksum(&"a".repeat(length - CHECKSUM_LEN));
+            let parsed = format().parse(other.as_bytes());
+            assert_eq!(parsed, Err(MalformedKey::Length), "{length}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod base62;
 mod format;
 mod id;
+mod scanning;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use auth_layer::{ExposeSecret, SecretDigest, SecretString};
 
 pub use self::format::{KeyFormat, MalformedKey};
 pub use self::id::{InvalidKeyId, KeyId};
+pub use self::scanning::SecretScanning;
 
 /// A whole key, secret included. It exists where a key was just made, and nowhere else.
 ///
