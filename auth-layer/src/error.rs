@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use http::{Extensions, StatusCode};
 
-use crate::ClientAddress;
 use crate::identity::ScopeSet;
+use crate::{ClientAddress, ResponseHeaders};
 
 /// Why a request was not authenticated, or not allowed.
 ///
@@ -41,6 +41,7 @@ struct Inner {
     reason: &'static str,
     scheme: Option<&'static str>,
     retry_after: Option<Duration>,
+    headers: ResponseHeaders,
     needed: Needed,
     source: Option<Arc<dyn Error + Send + Sync>>,
     address: Option<IpAddr>,
@@ -169,6 +170,7 @@ impl AuthError {
                 reason,
                 scheme: None,
                 retry_after: None,
+                headers: ResponseHeaders::none(),
                 needed: Needed::default(),
                 source: None,
                 address: None,
@@ -221,6 +223,14 @@ impl AuthError {
         self
     }
 
+    /// What the refusal says besides, such as `RateLimit`, whoever writes it. `Retry-After`,
+    /// `Cache-Control` and the challenges are not among it: they have ways of their own.
+    #[must_use]
+    pub fn with_headers(mut self, headers: ResponseHeaders) -> Self {
+        self.inner.headers.append(headers);
+        self
+    }
+
     /// Says what the identity would need.
     #[must_use]
     pub fn with_needed(mut self, needed: Needed) -> Self {
@@ -253,6 +263,11 @@ impl AuthError {
     /// After how long to try again.
     pub fn retry_after(&self) -> Option<Duration> {
         self.inner.retry_after
+    }
+
+    /// What the refusal says besides.
+    pub fn headers(&self) -> &ResponseHeaders {
+        &self.inner.headers
     }
 
     /// What the identity would need.

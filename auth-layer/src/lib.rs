@@ -25,6 +25,7 @@ mod origin;
 mod password;
 mod rate;
 mod refusal;
+mod response_headers;
 mod revocation;
 mod scheme;
 #[cfg(feature = "seal")]
@@ -68,6 +69,7 @@ pub use self::rate::{
     SharedRateCounters, TakeOutcome,
 };
 pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_response};
+pub use self::response_headers::ResponseHeaders;
 pub use self::revocation::{
     IssuedToken, MAX_LEEWAY, MemoryRevocations, Revocations, SharedRevocations, SubjectRevocation,
 };

@@ -5,14 +5,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{Extensions, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{Extensions, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Config, Visited};
 use crate::refusal::{RefusalBody, into_grpc, refuse, replace_body};
 use crate::scheme::{check_agreement, multiple_credentials};
-use crate::{AuthError, AuthErrorKind, ClientAddress, ConflictPolicy, Event, Identity, Scheme};
+use crate::{
+    AuthError, AuthErrorKind, ClientAddress, ConflictPolicy, Event, Identity, ResponseHeaders,
+    Scheme,
+};
 
 pin_project! {
     /// The response of [`Authenticate`](super::Authenticate). It is not boxed.
@@ -25,7 +28,7 @@ pin_project! {
         state: State<S, A, B>,
         config: Arc<Config<A, R>>,
         grpc: bool,
-        header: Option<Box<(HeaderName, HeaderValue)>>,
+        headers: ResponseHeaders,
     }
 }
 
@@ -61,13 +64,13 @@ where
             state,
             config,
             grpc,
-            header: None,
+            headers: ResponseHeaders::none(),
         }
     }
 
-    /// Adds a header to the response, whatever its status.
-    pub(super) fn with_header(mut self, header: Option<Box<(HeaderName, HeaderValue)>>) -> Self {
-        self.header = header;
+    /// Adds headers to the response, whatever its status.
+    pub(super) fn with_headers(mut self, headers: ResponseHeaders) -> Self {
+        self.headers = headers;
         self
     }
 }
@@ -79,15 +82,15 @@ impl<A: Scheme, R> Config<A, R> {
         &self,
         result: Result<Identity, AuthError>,
         extensions: &mut Extensions,
-    ) -> Result<Option<Box<(HeaderName, HeaderValue)>>, AuthError> {
+    ) -> Result<ResponseHeaders, AuthError> {
         let identity = match result {
             Err(error) if error.kind() == AuthErrorKind::Absent => {
                 extensions.insert(Visited);
-                return Ok(None);
+                return Ok(ResponseHeaders::none());
             }
             result => result.map_err(|error| error.with_scheme(self.scheme.name()))?,
         };
-        let header = self.scheme.response_header(&identity).map(Box::new);
+        let headers = self.scheme.response_headers(&identity);
         let address = extensions.get::<ClientAddress>();
         match extensions.get::<Identity>() {
             // An identity is never overwritten: the outermost layer's stays.
@@ -102,7 +105,7 @@ impl<A: Scheme, R> Config<A, R> {
                 extensions.insert(identity);
             }
         }
-        Ok(header)
+        Ok(headers)
     }
 
     /// Adds this layer's part to a refusal, whoever refused.
@@ -159,8 +162,8 @@ where
                     let result = ready!(future.poll(cx));
                     let (mut inner, mut req) = next.take().expect("polled after completion");
                     match this.config.admit(result, req.extensions_mut()) {
-                        Ok(header) => {
-                            *this.header = header;
+                        Ok(headers) => {
+                            *this.headers = headers;
                             State::Call {
                                 future: inner.call(req),
                             }
@@ -178,10 +181,7 @@ where
             };
             this.state.set(state);
         };
-        if let Some(header) = this.header.take() {
-            let (name, value) = *header;
-            res.headers_mut().insert(name, value);
-        }
+        this.headers.write(res.headers_mut());
         Poll::Ready(Ok(if res.extensions().is_empty() {
             res
         } else {

@@ -14,7 +14,10 @@ use super::future::{ResponseFuture, State};
 use super::{AuthorizationUnclaimed, Config, Visited};
 use crate::authorization::at_most_one;
 use crate::refusal::{RefusalBody, is_grpc};
-use crate::{AuthError, AuthErrorKind, ConflictPolicy, Identity, Scheme, SharedClock, Verdict};
+use crate::{
+    AuthError, AuthErrorKind, ConflictPolicy, Identity, ResponseHeaders, Scheme, SharedClock,
+    Verdict,
+};
 
 /// Authenticates requests; see [`AuthLayer`](super::AuthLayer).
 pub struct Authenticate<S, A, R> {
@@ -112,7 +115,7 @@ where
         let admitted = match config.extract(&mut parts) {
             Ok(None) => {
                 parts.extensions.insert(Visited);
-                Ok(None)
+                Ok(ResponseHeaders::none())
             }
             Ok(Some(credential)) => match config.scheme.verify_now(credential) {
                 Verdict::Now(result) => config.admit(result, &mut parts.extensions),
@@ -128,9 +131,9 @@ where
             Err(error) => Err(error),
         };
         match admitted {
-            Ok(header) => {
+            Ok(headers) => {
                 let future = self.inner.call(Request::from_parts(parts, body));
-                ResponseFuture::new(State::Call { future }, config, grpc).with_header(header)
+                ResponseFuture::new(State::Call { future }, config, grpc).with_headers(headers)
             }
             Err(error) => {
                 let error = Some(error.with_address_of(&parts.extensions));

@@ -82,8 +82,6 @@ pub(crate) fn refuse<B: Default, R: RefusalBody<B>>(
     } else {
         let mut res = body.response(&error);
         *res.status_mut() = error.status();
-        // The challenges are the layers' to add.
-        res.headers_mut().remove(WWW_AUTHENTICATE);
         res
     };
     set_head(res.headers_mut(), &error);
@@ -147,6 +145,9 @@ pub fn refusal(extensions: &Extensions) -> Option<&AuthError> {
 }
 
 fn set_head(headers: &mut HeaderMap, error: &AuthError) {
+    error.headers().write(headers);
+    // The challenges are the layers' to add.
+    headers.remove(WWW_AUTHENTICATE);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(after) = error.retry_after() {
         let partial = u64::from(after.subsec_nanos() > 0);

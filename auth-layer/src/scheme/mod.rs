@@ -5,15 +5,15 @@ mod conflict;
 mod future;
 mod tuple;
 
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
 
 pub use self::closure::{SchemeFn, scheme_fn};
 pub use self::conflict::ConflictPolicy;
 pub use self::future::VerifyFuture;
 pub(crate) use self::tuple::{check_agreement, multiple_credentials};
-use crate::{AuthError, Challenges, Identity};
+use crate::{AuthError, Challenges, Identity, ResponseHeaders};
 
 /// One way to authenticate a request.
 ///
@@ -127,13 +127,16 @@ pub trait Scheme: Send + Sync + 'static {
         Challenges::none()
     }
 
-    /// A header for the response to a request whose credential of this scheme was good, such as the
+    /// Headers for the response to a request whose credential of this scheme was good, such as the
     /// nonce for the next one. Default: none.
     ///
-    /// It is asked for before the request is passed on, and set whatever the status of the response.
-    fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
+    /// They are asked for before the request is passed on, and written whatever the status of the
+    /// response. `identity` is what [`verify`](Self::verify) returned, so that is where to leave what
+    /// they say. If a tuple found several credentials, the first that was good is asked. Headers of a
+    /// refusal go with the error: [`AuthError::with_headers`].
+    fn response_headers(&self, identity: &Identity) -> ResponseHeaders {
         let _ = identity;
-        None
+        ResponseHeaders::none()
     }
 
     /// Whether [`challenge`](Self::challenge) says which scope is missing, as RFC 6750 section 3.1

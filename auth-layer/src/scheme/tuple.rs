@@ -3,12 +3,12 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
 use pin_project_lite::pin_project;
 
 use super::{ConflictPolicy, Scheme, Verdict};
-use crate::{AuthError, AuthErrorKind, Challenges, Identity};
+use crate::{AuthError, AuthErrorKind, Challenges, Identity, ResponseHeaders};
 
 /// What has been proved so far, and what that means for the credentials that are left.
 #[derive(Debug)]
@@ -228,14 +228,14 @@ macro_rules! tuple_scheme {
                 challenges
             }
 
-            fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
-                let mut header = None;
+            fn response_headers(&self, identity: &Identity) -> ResponseHeaders {
+                let mut headers = ResponseHeaders::none();
                 $(
-                    if header.is_none() && self.$index.answers_for(identity.scheme()) {
-                        header = self.$index.response_header(identity);
+                    if headers.is_empty() && self.$index.answers_for(identity.scheme()) {
+                        headers = self.$index.response_headers(identity);
                     }
                 )+
-                header
+                headers
             }
 
             fn explains_missing_scope(&self) -> bool {

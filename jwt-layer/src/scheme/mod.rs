@@ -13,12 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use auth_layer::{
-    AuthError, AuthErrorKind, AuthLayer, Challenges, ConfigError, Identity, Revocations as _,
-    Scheme, SharedClock, Verdict, VerifyFuture, authorization,
+    AuthError, AuthErrorKind, AuthLayer, Challenges, ConfigError, Identity, ResponseHeaders,
+    Revocations as _, Scheme, SharedClock, Verdict, VerifyFuture, authorization,
 };
 use http::header::{AUTHORIZATION, CACHE_CONTROL};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
 
 pub(crate) use self::challenge::Challenger;
 use self::issuers::Issuers;
@@ -443,13 +443,20 @@ impl Scheme for Jwt {
         self.inner.challenger.challenge_both(dpop, error, now)
     }
 
-    fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
+    fn response_headers(&self, identity: &Identity) -> ResponseHeaders {
+        let mut headers = ResponseHeaders::none();
         if identity.extra::<CameByQuery>().is_some() {
-            return Some((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+            headers.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
-        let dpop = self.inner.dpop.as_ref()?;
-        identity.extra::<Confirmation>()?.key()?;
-        dpop.nonce_header_at(self.inner.clock.now())
+        if let Some(dpop) = &self.inner.dpop
+            && identity
+                .extra::<Confirmation>()
+                .is_some_and(|of| of.key().is_some())
+            && let Some((name, value)) = dpop.nonce_header_at(self.inner.clock.now())
+        {
+            headers.set(name, value);
+        }
+        headers
     }
 
     fn conceal(&self, headers: &mut HeaderMap) {

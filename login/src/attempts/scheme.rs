@@ -9,10 +9,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use auth_layer::{
-    AuthError, AuthErrorKind, Challenges, ClientAddress, ConflictPolicy, Identity, Scheme,
+    AuthError, AuthErrorKind, Challenges, ClientAddress, ConflictPolicy, Identity, ResponseHeaders,
+    Scheme,
 };
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::AttemptLimits;
 
@@ -128,8 +129,8 @@ impl<S: Scheme> Scheme for LimitedScheme<S> {
         self.limited(sent, S::verify)
     }
 
-    fn response_header(&self, identity: &Identity) -> Option<(HeaderName, HeaderValue)> {
-        self.inner.scheme.response_header(identity)
+    fn response_headers(&self, identity: &Identity) -> ResponseHeaders {
+        self.inner.scheme.response_headers(identity)
     }
 
     fn challenge(&self, error: Option<&AuthError>) -> Challenges {
