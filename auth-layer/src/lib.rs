@@ -66,7 +66,7 @@ pub use self::origin::Origin;
 pub use self::password::{PasswordCredentials, PasswordVerifier};
 pub use self::rate::{
     Charge, MemoryRateCounters, Rate, RateCounters, RateKey, RateLimit, RateLimitService,
-    SharedRateCounters, TakeOutcome,
+    RateState, SharedRateCounters, TakeOutcome,
 };
 pub use self::refusal::{EmptyBody, Problem, RefusalBody, refusal, refusal_response};
 pub use self::response_headers::ResponseHeaders;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use auth_layer::{AuthError, Charge, RateCounters, TakeOutcome};
 use futures_util::future::try_join_all;
-use redis::{Value, from_redis_value};
+use redis::from_redis_value;
 
 use crate::error::unexpected_answer;
 use crate::keys::{Prefix, key, text};
@@ -16,7 +16,7 @@ use crate::script::Script;
 /// Cheap to clone.
 ///
 /// On one server a call is one script for all its buckets. In a cluster it is one for each, one after
-/// the other, up to the first that is empty.
+/// the other, up to the first that has too few.
 #[derive(Clone, Debug)]
 pub struct RedisRateCounters {
     link: Link,
@@ -51,10 +51,10 @@ impl RedisRateCounters {
         } else {
             charges.len().max(1)
         };
-        let mut fewest = u32::MAX;
+        let mut left = Vec::with_capacity(charges.len());
         for (index, charges) in charges.chunks(step).enumerate() {
             match self.ask_one_server(verb, charges, now).await? {
-                TakeOutcome::Allowed { remaining } => fewest = fewest.min(remaining),
+                TakeOutcome::Allowed { remaining } => left.extend(remaining),
                 TakeOutcome::Refused {
                     charge,
                     retry_after,
@@ -67,7 +67,7 @@ impl RedisRateCounters {
                 }
             }
         }
-        Ok(TakeOutcome::Allowed { remaining: fewest })
+        Ok(TakeOutcome::Allowed { remaining: left })
     }
 
     async fn ask_one_server(
@@ -81,33 +81,50 @@ impl RedisRateCounters {
         let mut numbers = vec![micros(now.duration_since(UNIX_EPOCH).unwrap_or_default())];
         for charge in charges {
             let interval = micros(charge.rate().interval());
-            numbers.extend([interval, interval * u64::from(charge.rate().count())]);
+            let of = |tokens: u32| interval * u64::from(tokens);
+            numbers.extend([interval, of(charge.rate().count()), of(charge.cost())]);
         }
-        let verb: &[u8] = match verb {
+        let verb_name: &[u8] = match verb {
             Verb::Give => b"give",
             Verb::Peek => b"peek",
             Verb::Take => b"take",
         };
         let numbers: Vec<_> = numbers.iter().map(u64::to_string).collect();
-        let mut arguments = vec![verb];
+        let mut arguments = vec![verb_name];
         arguments.extend(numbers.iter().map(String::as_bytes));
         let keys: Vec<_> = keys.iter().map(Vec::as_slice).collect();
-        outcome(self.link.run(&self.script, &keys, &arguments).await?)
+        let answer = self.link.run(&self.script, &keys, &arguments).await?;
+        let numbers: Vec<i64> =
+            from_redis_value(answer).map_err(|error| unexpected_answer().with_source(error))?;
+        let expected = match verb {
+            Verb::Give => 0,
+            Verb::Peek | Verb::Take => charges.len(),
+        };
+        outcome(&numbers, expected)
     }
 }
 
-fn outcome(answer: Value) -> Result<TakeOutcome, AuthError> {
-    let (place, number): (usize, i64) =
-        from_redis_value(answer).map_err(|error| unexpected_answer().with_source(error))?;
-    let Some(charge) = place.checked_sub(1) else {
-        let remaining = u32::try_from(number).unwrap_or(0);
-        return Ok(TakeOutcome::Allowed { remaining });
-    };
-    let wait = u64::try_from(number).map_err(|_| unexpected_answer())?;
-    Ok(TakeOutcome::Refused {
-        charge,
-        retry_after: Duration::from_micros(wait),
-    })
+/// What the script answers for `expected` buckets: 0 and what each has left, or the place of one that
+/// has too few and in how long it has enough.
+fn outcome(answer: &[i64], expected: usize) -> Result<TakeOutcome, AuthError> {
+    match *answer {
+        [0, ref left @ ..] if left.len() == expected => {
+            let left = left.iter().map(|left| u32::try_from(*left));
+            let remaining = left.collect::<Result<_, _>>();
+            remaining
+                .map(|remaining| TakeOutcome::Allowed { remaining })
+                .map_err(|_| unexpected_answer())
+        }
+        [place, wait] if place > 0 => {
+            let place = usize::try_from(place).map_err(|_| unexpected_answer())?;
+            let wait = u64::try_from(wait).map_err(|_| unexpected_answer())?;
+            Ok(TakeOutcome::Refused {
+                charge: place - 1,
+                retry_after: Duration::from_micros(wait),
+            })
+        }
+        _ => Err(unexpected_answer()),
+    }
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -4,12 +4,12 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::refusal::{is_grpc, refuse};
-use crate::{AuthError, RefusalBody};
+use crate::{AuthError, RefusalBody, ResponseHeaders};
 
 /// What a guard that waits has decided.
 #[derive(Debug)]
@@ -17,14 +17,14 @@ pub struct Decision {
     /// Whether the request goes on; if not, the error to refuse it with.
     pub outcome: Result<(), AuthError>,
     /// What the response says besides, whoever makes it.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub headers: ResponseHeaders,
 }
 
 impl From<Result<(), AuthError>> for Decision {
     fn from(outcome: Result<(), AuthError>) -> Self {
         Self {
             outcome,
-            headers: Vec::new(),
+            headers: ResponseHeaders::none(),
         }
     }
 }
@@ -43,7 +43,7 @@ pin_project! {
         state: State<S, B>,
         refusal: R,
         grpc: bool,
-        headers: Vec<(HeaderName, HeaderValue)>,
+        headers: ResponseHeaders,
     }
 }
 
@@ -83,7 +83,7 @@ where
                 next: Some((inner, req)),
             },
             refusal,
-            headers: Vec::new(),
+            headers: ResponseHeaders::none(),
         }
     }
 
@@ -94,7 +94,7 @@ where
             grpc: false,
             state: State::Call { future },
             refusal,
-            headers: Vec::new(),
+            headers: ResponseHeaders::none(),
         }
     }
 }
@@ -117,7 +117,7 @@ where
                     *this.headers = decision.headers;
                     if let Err(error) = decision.outcome {
                         let mut res = refuse(this.refusal, error, *this.grpc);
-                        add(this.headers, &mut res);
+                        this.headers.write(res.headers_mut());
                         return Poll::Ready(Ok(res));
                     }
                     State::Call {
@@ -126,19 +126,12 @@ where
                 }
                 StateProj::Call { future } => {
                     let mut res = ready!(future.poll(cx))?;
-                    add(this.headers, &mut res);
+                    this.headers.write(res.headers_mut());
                     return Poll::Ready(Ok(res));
                 }
             };
             this.state.set(state);
         }
-    }
-}
-
-/// Appends: a guard further in may have said the same of itself.
-fn add<B>(headers: &mut Vec<(HeaderName, HeaderValue)>, res: &mut Response<B>) {
-    for (name, value) in headers.drain(..) {
-        res.headers_mut().append(name, value);
     }
 }
 

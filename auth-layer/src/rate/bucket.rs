@@ -12,7 +12,7 @@ use crate::MAX_LEEWAY;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Taken {
     pub(super) full_at: u64,
-    /// How many tokens remain, or after how many microseconds there is one.
+    /// How many tokens remain, or after how many microseconds there are enough.
     pub(super) outcome: Result<u32, u64>,
 }
 
@@ -23,12 +23,12 @@ pub(super) fn micros(time: SystemTime) -> u64 {
     })
 }
 
-/// Takes a token, if there is one.
-pub(super) fn take(full_at: u64, rate: Rate, now: u64) -> Taken {
+/// Takes `tokens`, if there are so many.
+pub(super) fn take(full_at: u64, rate: Rate, tokens: u32, now: u64) -> Taken {
     let (interval, span) = (rate.interval_micros(), rate.span_micros());
     let full_at = bounded(full_at, rate, now);
     // How much of the span would be used up then.
-    let used = (full_at - now).saturating_add(interval);
+    let used = (full_at - now).saturating_add(cost(rate, tokens));
     if used > span {
         // It is the stored one, unless a clock was set back: from here on it refills by that clock.
         let outcome = Err(used - span);
@@ -41,15 +41,20 @@ pub(super) fn take(full_at: u64, rate: Rate, now: u64) -> Taken {
     }
 }
 
-/// Puts a token back; never more than there is room for.
+/// Puts `tokens` back; never more than there is room for.
 ///
 /// A full bucket stays as it is, and none becomes one that is full at `now`: for a caller whose clock
 /// is behind it would have more tokens then.
-pub(super) fn give_back(full_at: u64, rate: Rate, now: u64) -> u64 {
+pub(super) fn give_back(full_at: u64, rate: Rate, tokens: u32, now: u64) -> u64 {
     if full_at <= now {
         return full_at;
     }
-    bounded(full_at, rate, now).saturating_sub(rate.interval_micros())
+    bounded(full_at, rate, now).saturating_sub(cost(rate, tokens))
+}
+
+/// How much of the span `tokens` use up.
+fn cost(rate: Rate, tokens: u32) -> u64 {
+    rate.interval_micros().saturating_mul(tokens.into())
 }
 
 /// An instant that this bucket can have now. One that lies ahead of an empty bucket's by more than
@@ -86,7 +91,7 @@ mod tests {
         let rate = rate("5/5m");
         let mut full_at = 0;
         for remaining in [4, 3, 2, 1, 0] {
-            let taken = take(full_at, rate, NOW);
+            let taken = take(full_at, rate, 1, NOW);
             assert_eq!(taken.outcome, Ok(remaining));
             full_at = taken.full_at;
         }
@@ -99,22 +104,22 @@ mod tests {
             (300, Ok(4)),
             (3000, Ok(4)),
         ] {
-            let taken = take(full_at, rate, NOW + seconds * SECOND);
+            let taken = take(full_at, rate, 1, NOW + seconds * SECOND);
             assert_eq!(taken.outcome, outcome, "{seconds}");
         }
         // Asking an empty bucket changes nothing.
-        assert_eq!(take(full_at, rate, NOW + SECOND).full_at, full_at);
+        assert_eq!(take(full_at, rate, 1, NOW + SECOND).full_at, full_at);
     }
 
     #[test]
     fn what_is_given_back_is_one_token_and_never_above_full() {
         let rate = rate("2/m");
-        let one = take(0, rate, NOW).full_at;
-        let two = take(one, rate, NOW).full_at;
-        assert_eq!(give_back(two, rate, NOW), one);
-        assert_eq!(give_back(one, rate, NOW), NOW);
-        assert_eq!(give_back(0, rate, NOW), 0);
-        assert_eq!(give_back(NOW - 1, rate, NOW), NOW - 1);
+        let one = take(0, rate, 1, NOW).full_at;
+        let two = take(one, rate, 1, NOW).full_at;
+        assert_eq!(give_back(two, rate, 1, NOW), one);
+        assert_eq!(give_back(one, rate, 1, NOW), NOW);
+        assert_eq!(give_back(0, rate, 1, NOW), 0);
+        assert_eq!(give_back(NOW - 1, rate, 1, NOW), NOW - 1);
     }
 
     #[test]
@@ -128,19 +133,19 @@ mod tests {
             (300 * SECOND + 1, 0),
             (year, 0),
         ] {
-            let empty = (0..5).fold(0, |full_at, _| take(full_at, rate, NOW + ahead).full_at);
-            let refused = take(empty, rate, NOW);
+            let empty = (0..5).fold(0, |full_at, _| take(full_at, rate, 1, NOW + ahead).full_at);
+            let refused = take(empty, rate, 1, NOW);
             assert_eq!(refused.outcome, Err(60 * SECOND + longer), "{ahead}");
             // Whoever's clock is not behind is not given anything by that.
             if longer > 0 {
                 assert_eq!(refused.full_at, empty, "{ahead}");
             }
-            let later = take(refused.full_at, rate, NOW + 300 * SECOND + longer);
+            let later = take(refused.full_at, rate, 1, NOW + 300 * SECOND + longer);
             assert_eq!(later.outcome, Ok(4), "{ahead}");
         }
         // Nor does the end of time overflow.
-        assert!(take(u64::MAX, rate, u64::MAX).outcome.is_ok());
-        assert_eq!(take(u64::MAX, rate, 0).outcome, Err(60 * SECOND));
+        assert!(take(u64::MAX, rate, 1, u64::MAX).outcome.is_ok());
+        assert_eq!(take(u64::MAX, rate, 1, 0).outcome, Err(60 * SECOND));
     }
 
     proptest! {
@@ -155,7 +160,7 @@ mod tests {
             let (mut now, mut full_at, mut allowed) = (NOW, 0, 0);
             for step in steps {
                 now += step;
-                let taken = take(full_at, rate, now);
+                let taken = take(full_at, rate, 1, now);
                 full_at = taken.full_at;
                 match taken.outcome {
                     Ok(remaining) => {
@@ -164,8 +169,8 @@ mod tests {
                     }
                     Err(wait) => {
                         // It is true, to the microsecond.
-                        prop_assert!(take(full_at, rate, now + wait).outcome.is_ok());
-                        prop_assert!(take(full_at, rate, now + wait - 1).outcome.is_err());
+                        prop_assert!(take(full_at, rate, 1, now + wait).outcome.is_ok());
+                        prop_assert!(take(full_at, rate, 1, now + wait - 1).outcome.is_err());
                     }
                 }
                 let most = u64::from(count) + (now - NOW) / rate.interval_micros();
@@ -184,7 +189,7 @@ mod tests {
             let rate = Rate::new(count, std::time::Duration::from_secs(period)).unwrap();
             let (mut full_at, mut allowed) = (0, 0);
             for ahead in &clocks {
-                let taken = take(full_at, rate, NOW + ahead);
+                let taken = take(full_at, rate, 1, NOW + ahead);
                 full_at = taken.full_at;
                 allowed += u64::from(taken.outcome.is_ok());
             }
@@ -194,12 +199,40 @@ mod tests {
         }
 
         #[test]
-        fn giving_back_undoes_taking(ahead in 0_u64..400 * SECOND) {
+        fn giving_back_undoes_taking(ahead in 0_u64..400 * SECOND, tokens in 1_u32..=5) {
             let rate = rate("5/5m");
             let before = bounded(NOW + ahead, rate, NOW);
-            let taken = take(before, rate, NOW);
+            let taken = take(before, rate, tokens, NOW);
             if taken.outcome.is_ok() {
-                prop_assert_eq!(give_back(taken.full_at, rate, NOW), before);
+                prop_assert_eq!(give_back(taken.full_at, rate, tokens, NOW), before);
+            }
+        }
+
+        /// Several at once are as many one after the other, or none.
+        #[test]
+        fn several_tokens_are_several_times_one(
+            count in 1_u32..50,
+            ahead in 0_u64..400 * SECOND,
+            part in 0_u32..50,
+        ) {
+            let rate = Rate::new(count, std::time::Duration::from_secs(300)).unwrap();
+            let tokens = 1 + part % count;
+            let taken = take(NOW + ahead, rate, tokens, NOW);
+            let mut one = Taken { full_at: bounded(NOW + ahead, rate, NOW), outcome: Ok(0) };
+            for _ in 0..tokens {
+                if one.outcome.is_ok() {
+                    one = take(one.full_at, rate, 1, NOW);
+                }
+            }
+            match taken.outcome {
+                Ok(_) => prop_assert_eq!(taken, one),
+                Err(wait) => {
+                    prop_assert!(one.outcome.is_err());
+                    prop_assert_eq!(taken.full_at, bounded(NOW + ahead, rate, NOW));
+                    // It is true, to the microsecond.
+                    prop_assert!(take(taken.full_at, rate, tokens, NOW + wait).outcome.is_ok());
+                    prop_assert!(take(taken.full_at, rate, tokens, NOW + wait - 1).outcome.is_err());
+                }
             }
         }
     }

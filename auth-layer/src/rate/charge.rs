@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Rate;
+use crate::ConfigError;
 use crate::name_digest::name_digest;
 
 /// The key of a bucket: a SHA-256 of what is counted, so that stores hold no names and no addresses.
@@ -47,21 +48,53 @@ impl fmt::Debug for RateKey {
     }
 }
 
-/// One token, to be taken from the bucket `key` that holds `rate`.
+/// Tokens, to be taken from the bucket `key` that holds `rate`: one, unless it costs
+/// [more](Self::tokens).
 ///
 /// A key is used with one rate: make the rate a part of the key if it is configurable, so that a new
 /// rate starts with new buckets.
+///
+/// ```
+/// use auth_layer::{Charge, RateKey};
+///
+/// let search = Charge::new(RateKey::new("api", ["user-17"]), "100/h".parse()?);
+/// let export = search.tokens(25)?; // costs as much as 25 searches
+/// assert_eq!((search.cost(), export.cost()), (1, 25));
+/// assert!(search.tokens(101).is_err()); // the bucket never holds so many
+/// # Ok::<(), auth_layer::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
     key: RateKey,
     rate: Rate,
+    cost: u32,
 }
 
 impl Charge {
     /// One from the bucket `key`.
     #[must_use]
     pub const fn new(key: RateKey, rate: Rate) -> Self {
-        Self { key, rate }
+        Self { key, rate, cost: 1 }
+    }
+
+    /// So many instead of one. All of them are taken, or none.
+    ///
+    /// # Errors
+    ///
+    /// Refuses, naming `tokens`, 0 and what is more than the bucket ever holds, the
+    /// [count](Rate::count) of its rate: that could never be allowed.
+    pub fn tokens(self, tokens: u32) -> Result<Self, ConfigError> {
+        if tokens == 0 {
+            return Err(ConfigError::new("tokens", "must be at least 1"));
+        }
+        if tokens > self.rate.count() {
+            let problem = format!("must be at most {}, the count", self.rate.count());
+            return Err(ConfigError::new("tokens", problem));
+        }
+        Ok(Self {
+            cost: tokens,
+            ..self
+        })
     }
 
     /// The bucket.
@@ -72,5 +105,10 @@ impl Charge {
     /// What it holds, and how it refills.
     pub const fn rate(&self) -> Rate {
         self.rate
+    }
+
+    /// How many tokens it takes: at least 1, and at most the count of the rate.
+    pub const fn cost(&self) -> u32 {
+        self.cost
     }
 }

@@ -15,21 +15,23 @@ use crate::AuthError;
 ///
 /// - **A bucket is one instant**: when it is full again if nothing more is taken, in whole
 ///   microseconds since 1970. A bucket that was never taken from is full. Taking moves the instant,
-///   or `now` if that is later, by the rate's interval, if it then lies at most `count` intervals
-///   ahead of `now`; otherwise the bucket is empty and stays as it is.
+///   or `now` if that is later, by the rate's interval for each token of the charge, if it then lies
+///   at most `count` intervals ahead of `now`; otherwise the bucket has too few and stays as it is.
+/// - **All or none.** A charge of several tokens takes all of them or none.
 /// - **Atomic per bucket.** Of any number of parallel `take`s from a bucket that holds five, on any
 ///   number of nodes, exactly five are allowed.
-/// - **In order.** `take` takes one token from each bucket in the order of the charges and stops at
-///   the first that is empty. What was taken before it stays taken, and nothing is taken behind it.
-/// - **Asking an empty bucket does not extend it**: however often it is asked, it has a token again
-///   after the time that was first answered.
+/// - **In order.** `take` takes from each bucket in the order of the charges and stops at
+///   the first that has too few. What was taken before it stays taken, and nothing is taken behind it.
+/// - **Asking an empty bucket does not extend it**: however often it is asked, it has what was asked
+///   for after the time that was first answered.
 /// - **`peek` takes nothing** and answers what `take` would.
-/// - **`give_back` returns one token** to each bucket, and never makes it more than full: it moves the
-///   instant back by one interval if that lies ahead of `now`, and does nothing otherwise.
+/// - **`give_back` returns the tokens** of each charge to its bucket, and never makes it more than full:
+///   it moves the instant back by as many intervals if that lies ahead of `now`, and does nothing
+///   otherwise.
 /// - **Time comes from the caller**, and the clocks of callers may differ by up to
 ///   [`MAX_LEEWAY`](crate::MAX_LEEWAY). Of all `take`s whose `now`s lie within a stretch of time, in
-///   whichever order they come, no more are allowed than `count`, and one for each whole interval of
-///   the stretch, and one for each token that was given back. So nothing but an allowed `take` and
+///   whichever order they come, no more tokens are taken than `count`, and one for each whole interval of
+///   the stretch, and those that were given back. So nothing but an allowed `take` and
 ///   `give_back` moves the instant; with one exception:
 /// - **A clock may be set back.** An instant that lies ahead of `now` by more than `count` intervals
 ///   and `MAX_LEEWAY` counts as `count` intervals ahead, and is stored so by the next `take`: nobody
@@ -42,7 +44,7 @@ use crate::AuthError;
 ///
 /// `auth_test::contract::rate_counters` checks an implementation against this, with races.
 pub trait RateCounters: Send + Sync + 'static {
-    /// Takes one token from each bucket, in order, up to the first that is empty.
+    /// Takes from each bucket what its charge costs, in order, up to the first that has too few.
     ///
     /// # Errors
     ///
@@ -64,7 +66,8 @@ pub trait RateCounters: Send + Sync + 'static {
         now: SystemTime,
     ) -> impl Future<Output = Result<TakeOutcome, AuthError>> + Send;
 
-    /// Returns one token to each bucket. Do it at most once for what a `take` has allowed.
+    /// Returns to each bucket what its charge has cost. Do it at most once for what was taken: for
+    /// all charges of a `take` that was allowed, or those before the place of a refusal.
     ///
     /// # Errors
     ///
@@ -79,19 +82,19 @@ pub trait RateCounters: Send + Sync + 'static {
 /// What became of [`RateCounters::take`].
 ///
 /// Exhaustive: both have to be decided about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum TakeOutcome {
-    /// Every bucket had a token.
+    /// Every bucket had enough.
     Allowed {
-        /// How many more there are in the bucket with the fewest; `u32::MAX` without any charge.
-        remaining: u32,
+        /// How many tokens each bucket had left then, in the order of the charges.
+        remaining: Vec<u32>,
     },
-    /// A bucket was empty.
+    /// A bucket had too few.
     Refused {
         /// The place of its charge among the charges.
         charge: usize,
-        /// When it has a token again; longer than zero.
+        /// When it has enough again; longer than zero.
         retry_after: Duration,
     },
 }

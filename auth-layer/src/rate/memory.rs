@@ -29,8 +29,8 @@ use crate::{AuthError, ConfigError};
 /// let counters = MemoryRateCounters::new();
 /// let charge = Charge::new(RateKey::new("export", ["user-17"]), "2/h".parse()?);
 /// let now = SystemTime::now();
-/// assert_eq!(counters.take(&[charge], now).await?, TakeOutcome::Allowed { remaining: 1 });
-/// assert_eq!(counters.take(&[charge], now).await?, TakeOutcome::Allowed { remaining: 0 });
+/// assert_eq!(counters.take(&[charge], now).await?, TakeOutcome::Allowed { remaining: vec![1] });
+/// assert_eq!(counters.take(&[charge], now).await?, TakeOutcome::Allowed { remaining: vec![0] });
 /// assert!(matches!(counters.take(&[charge], now).await?, TakeOutcome::Refused { .. }));
 /// # Ok(())
 /// # }
@@ -109,7 +109,7 @@ impl Bucket {
 
     /// After how many microseconds it has a token.
     fn token_after(&self, now: u64) -> u64 {
-        take(self.full_at, self.rate, now)
+        take(self.full_at, self.rate, 1, now)
             .outcome
             .err()
             .unwrap_or(0)
@@ -130,7 +130,7 @@ impl Shard {
         }
         let rate = charge.rate();
         if let Some(bucket) = self.buckets.get_mut(charge.key()) {
-            let taken = take(bucket.full_at, rate, now);
+            let taken = take(bucket.full_at, rate, charge.cost(), now);
             *bucket = Bucket {
                 full_at: taken.full_at,
                 rate,
@@ -140,7 +140,7 @@ impl Shard {
         if self.buckets.len() >= capacity {
             self.make_room(now)?;
         }
-        let bucket::Taken { full_at, outcome } = take(0, rate, now);
+        let bucket::Taken { full_at, outcome } = take(0, rate, charge.cost(), now);
         self.buckets.insert(*charge.key(), Bucket { full_at, rate });
         Ok(outcome)
     }
@@ -148,13 +148,13 @@ impl Shard {
     fn peek(&self, charge: &Charge, now: u64) -> Result<u32, u64> {
         let bucket = self.buckets.get(charge.key());
         let full_at = bucket.map_or(0, |bucket| bucket.full_at);
-        // What `take` would leave is one fewer than there is now.
-        take(full_at, charge.rate(), now).outcome
+        // What `take` would leave, not what there is now.
+        take(full_at, charge.rate(), charge.cost(), now).outcome
     }
 
     fn give_back(&mut self, charge: &Charge, now: u64) {
         if let Entry::Occupied(mut entry) = self.buckets.entry(*charge.key()) {
-            let full_at = give_back(entry.get().full_at, charge.rate(), now);
+            let full_at = give_back(entry.get().full_at, charge.rate(), charge.cost(), now);
             entry.get_mut().full_at = full_at;
         }
     }
@@ -228,10 +228,10 @@ fn in_order(
     charges: &[Charge],
     mut ask: impl FnMut(&Charge) -> Result<Result<u32, u64>, AuthError>,
 ) -> Result<TakeOutcome, AuthError> {
-    let mut least = u32::MAX;
+    let mut remaining = Vec::with_capacity(charges.len());
     for (index, charge) in charges.iter().enumerate() {
         match ask(charge)? {
-            Ok(remaining) => least = least.min(remaining),
+            Ok(left) => remaining.push(left),
             Err(wait) => {
                 return Ok(TakeOutcome::Refused {
                     charge: index,
@@ -240,7 +240,7 @@ fn in_order(
             }
         }
     }
-    Ok(TakeOutcome::Allowed { remaining: least })
+    Ok(TakeOutcome::Allowed { remaining })
 }
 
 impl fmt::Debug for MemoryRateCounters {

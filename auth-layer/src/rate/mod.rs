@@ -6,6 +6,7 @@ mod counters;
 mod limit;
 mod memory;
 mod shared;
+mod state;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +17,7 @@ pub use self::counters::{RateCounters, TakeOutcome};
 pub use self::limit::{RateLimit, RateLimitService};
 pub use self::memory::MemoryRateCounters;
 pub use self::shared::SharedRateCounters;
+pub use self::state::RateState;
 use crate::ConfigError;
 
 /// How often something may happen: so many times per period.

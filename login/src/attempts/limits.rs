@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use auth_layer::{
     AuthError, AuthErrorKind, Charge, ClientAddress, ConfigError, Event, EventKind, Events,
@@ -118,7 +118,10 @@ impl AttemptLimits {
         let taken_at = self.clock.now();
         match self.counters.take(&charges, taken_at).await {
             Ok(TakeOutcome::Allowed { .. }) => Ok(Attempt { charges, taken_at }),
-            Ok(outcome) => Err(refused(outcome, self.rules.iter())),
+            Ok(TakeOutcome::Refused {
+                charge,
+                retry_after,
+            }) => Err(refused(self.rules.iter().nth(charge), retry_after)),
             Err(error) => {
                 self.uncounted(error, client)?;
                 // What may have been taken from some of the buckets is not to be given back.
@@ -164,8 +167,11 @@ impl AttemptLimits {
         }
         match self.counters.peek(&charges, self.clock.now()).await {
             Ok(TakeOutcome::Allowed { .. }) => Ok(()),
-            Ok(outcome) => {
-                let error = refused(outcome, by_address());
+            Ok(TakeOutcome::Refused {
+                charge,
+                retry_after,
+            }) => {
+                let error = refused(by_address().nth(charge), retry_after);
                 self.record(Event::refused(&error), client);
                 Err(error)
             }
@@ -190,20 +196,8 @@ impl AttemptLimits {
 }
 
 /// The error for a rule whose budget is used up.
-fn refused<'a>(
-    outcome: TakeOutcome,
-    mut rules: impl Iterator<Item = &'a AttemptRule>,
-) -> AuthError {
-    let TakeOutcome::Refused {
-        charge,
-        retry_after,
-    } = outcome
-    else {
-        return AuthError::new(AuthErrorKind::Internal, "attempt_was_allowed");
-    };
-    let reason = rules
-        .nth(charge)
-        .map_or("too_many_attempts", AttemptRule::reason);
+fn refused(rule: Option<&AttemptRule>, retry_after: Duration) -> AuthError {
+    let reason = rule.map_or("too_many_attempts", AttemptRule::reason);
     AuthError::new(AuthErrorKind::Limited, reason).with_retry_after(retry_after)
 }
 

@@ -10,20 +10,23 @@ use super::{HOUR, SECOND, answer, check, random, this_second};
 
 const ATOMIC: &str = "Of any number of parallel `take`s from a bucket that holds five, on any number of nodes, exactly five are allowed";
 const CLOCKS: &str =
-    "no more are allowed than `count`, and one for each whole interval of the stretch";
+    "no more tokens are taken than `count`, and one for each whole interval of the stretch";
+const COST: &str = "A charge of several tokens takes all of them or none";
 const DROPPED: &str = "Dropped half-way, a `take` may have taken from some of its buckets";
-const GIVE_BACK: &str = "returns one token to each bucket, and never makes it more than full";
+const GIVE_BACK: &str =
+    "returns the tokens of each charge to its bucket, and never makes it more than full";
 const INSTANT: &str = "A bucket is one instant";
 const LOCKED: &str = "Asking an empty bucket does not extend it";
 const ORDER: &str =
-    "in the order of the charges and stops at the first that is empty. What was taken before it";
+    "in the order of the charges and stops at the first that has too few. What was taken before it";
 const PEEK: &str = "`peek` takes nothing and answers what `take` would";
 const TIME: &str = "nobody gets in for it, and nobody waits longer than a period and `MAX_LEEWAY`";
 
 /// Checks [`RateCounters`] against their contract.
 ///
 /// What is checked: how a bucket is emptied and refills, to the microsecond, and that asking an
-/// empty one changes nothing; in which order charges are taken; what is given back; that of a hundred
+/// empty one changes nothing; in which order charges are taken; that several tokens are taken at once
+/// or not at all; what is given back; that of a hundred
 /// parallel takes from a bucket of five exactly five are allowed, also while others give back, and
 /// also when some are dropped half-way; that clocks which differ get no more together than one that goes
 /// from the earlier to the later; and what a clock does that is set back.
@@ -52,12 +55,15 @@ pub async fn rate_counters<C: RateCounters>(make: impl AsyncFn() -> C) {
     trial.buckets_are_apart().await;
     trial.charges_are_taken_in_order().await;
     trial.peeking_takes_nothing().await;
+    trial.several_tokens_are_taken_at_once_or_not_at_all().await;
     trial.what_is_given_back_is_one_token().await;
+    trial.what_is_given_back_is_what_it_cost().await;
     trial.a_clock_may_be_set_back().await;
     trial.two_clocks_take_no_more_than_they_differ().await;
     trial.two_clocks_give_back_what_was_taken().await;
     for _ in 0..10 {
         trial.parallel_takes_are_counted_exactly().await;
+        trial.parallel_takes_of_several_are_counted_exactly().await;
         trial.parallel_gifts_are_counted_exactly().await;
     }
     for waits in 0..8 {
@@ -80,8 +86,15 @@ fn bucket(rate_text: &str) -> Charge {
     Charge::new(RateKey::new("contract", [name]), rate(rate_text))
 }
 
-fn allowed(remaining: u32) -> TakeOutcome {
-    TakeOutcome::Allowed { remaining }
+/// One that costs several.
+fn costly(charge: Charge, tokens: u32) -> Charge {
+    charge.tokens(tokens).expect("a cost")
+}
+
+fn allowed<const N: usize>(remaining: [u32; N]) -> TakeOutcome {
+    TakeOutcome::Allowed {
+        remaining: remaining.to_vec(),
+    }
 }
 
 fn refused(charge: usize, retry_after: Duration) -> TakeOutcome {
@@ -118,7 +131,7 @@ impl<C: RateCounters> Trial<C> {
     /// Takes all that a full bucket holds.
     async fn empty(&self, charge: Charge, now: SystemTime) {
         for remaining in (0..charge.rate().count()).rev() {
-            self.expect(&[charge], now, allowed(remaining), INSTANT)
+            self.expect(&[charge], now, allowed([remaining]), INSTANT)
                 .await;
         }
     }
@@ -133,11 +146,11 @@ impl<C: RateCounters> Trial<C> {
                 60 * SECOND - Duration::from_micros(1),
                 refused(0, Duration::from_micros(1)),
             ),
-            (60 * SECOND, allowed(0)),
+            (60 * SECOND, allowed([0])),
             (119 * SECOND, refused(0, SECOND)),
-            (200 * SECOND, allowed(1)),
-            (HOUR, allowed(4)),
-            (HOUR, allowed(3)),
+            (200 * SECOND, allowed([1])),
+            (HOUR, allowed([4])),
+            (HOUR, allowed([3])),
         ] {
             self.expect(&[five], self.now + later, outcome, INSTANT)
                 .await;
@@ -146,10 +159,10 @@ impl<C: RateCounters> Trial<C> {
         self.empty(one, self.now).await;
         self.expect(&[one], self.now, refused(0, SECOND), INSTANT)
             .await;
-        self.expect(&[one], self.now + SECOND, allowed(0), INSTANT)
+        self.expect(&[one], self.now + SECOND, allowed([0]), INSTANT)
             .await;
         let none = answer(self.counters.take(&[], self.now).await);
-        check!(ORDER, none == allowed(u32::MAX), "{none:?} without charges");
+        check!(ORDER, none == allowed([]), "{none:?} without charges");
     }
 
     /// Seven do not divide a second: stores that calculate otherwise would not count alike.
@@ -162,13 +175,13 @@ impl<C: RateCounters> Trial<C> {
         let early = interval - Duration::from_micros(1);
         let wait = refused(0, Duration::from_micros(1));
         self.expect(&[seven], self.now + early, wait, INSTANT).await;
-        self.expect(&[seven], self.now + interval, allowed(0), INSTANT)
+        self.expect(&[seven], self.now + interval, allowed([0]), INSTANT)
             .await;
 
         let many = bucket("1000000/366d");
-        self.expect(&[many], self.now, allowed(999_999), INSTANT)
+        self.expect(&[many], self.now, allowed([999_999]), INSTANT)
             .await;
-        self.expect(&[many], self.now, allowed(999_998), INSTANT)
+        self.expect(&[many], self.now, allowed([999_998]), INSTANT)
             .await;
     }
 
@@ -180,14 +193,15 @@ impl<C: RateCounters> Trial<C> {
             self.expect(&[five], self.now + second * SECOND, wait, LOCKED)
                 .await;
         }
-        self.expect(&[five], self.now + 60 * SECOND, allowed(0), LOCKED)
+        self.expect(&[five], self.now + 60 * SECOND, allowed([0]), LOCKED)
             .await;
     }
 
     async fn buckets_are_apart(&self) {
         let (first, second) = (bucket("1/m"), bucket("1/m"));
         self.empty(first, self.now).await;
-        self.expect(&[second], self.now, allowed(0), INSTANT).await;
+        self.expect(&[second], self.now, allowed([0]), INSTANT)
+            .await;
         self.expect(&[first], self.now, refused(0, 60 * SECOND), INSTANT)
             .await;
     }
@@ -195,30 +209,85 @@ impl<C: RateCounters> Trial<C> {
     async fn charges_are_taken_in_order(&self) {
         let (wide, narrow, last) = (bucket("9/m"), bucket("2/m"), bucket("5/m"));
         let all = [wide, narrow, last];
-        self.expect(&all, self.now, allowed(1), ORDER).await;
-        self.expect(&all, self.now, allowed(0), ORDER).await;
+        self.expect(&all, self.now, allowed([8, 1, 4]), ORDER).await;
+        self.expect(&all, self.now, allowed([7, 0, 3]), ORDER).await;
         for _ in 0..2 {
             self.expect(&all, self.now, refused(1, 30 * SECOND), ORDER)
                 .await;
         }
         // Four from the first, and only two from the last.
-        self.expect(&[wide], self.now, allowed(4), ORDER).await;
-        self.expect(&[last], self.now, allowed(2), ORDER).await;
+        self.expect(&[wide], self.now, allowed([4]), ORDER).await;
+        self.expect(&[last], self.now, allowed([2]), ORDER).await;
 
         // The same bucket twice is two tokens.
         let two = bucket("2/m");
-        self.expect(&[two, two], self.now, allowed(0), ORDER).await;
+        self.expect(&[two, two], self.now, allowed([1, 0]), ORDER)
+            .await;
         let three = bucket("3/m");
-        self.expect(&[three, three], self.now, allowed(1), ORDER)
+        self.expect(&[three, three], self.now, allowed([2, 1]), ORDER)
             .await;
         self.expect(&[three, three], self.now, refused(1, 20 * SECOND), ORDER)
+            .await;
+    }
+
+    async fn several_tokens_are_taken_at_once_or_not_at_all(&self) {
+        let ten = bucket("10/m");
+        let (four, all) = (costly(ten, 4), costly(ten, 10));
+        self.expect(&[four], self.now, allowed([6]), COST).await;
+        self.expect(&[all], self.now, refused(0, 24 * SECOND), COST)
+            .await;
+        self.expect(&[four], self.now, allowed([2]), COST).await;
+        // Two are there: too few for four, and nothing of them is taken.
+        for _ in 0..3 {
+            self.expect(&[four], self.now, refused(0, 12 * SECOND), COST)
+                .await;
+        }
+        self.expect_peek(&[four], self.now, refused(0, 12 * SECOND))
+            .await;
+        self.expect_peek(&[ten], self.now, allowed([1])).await;
+        self.expect(&[ten], self.now, allowed([1]), COST).await;
+        let later = self.now + 18 * SECOND;
+        let early = later - Duration::from_micros(1);
+        let wait = refused(0, Duration::from_micros(1));
+        self.expect(&[four], early, wait, COST).await;
+        self.expect_peek(&[four], later, allowed([0])).await;
+        self.expect(&[four], later, allowed([0]), COST).await;
+        self.expect(&[all], later + HOUR, allowed([0]), COST).await;
+
+        // What comes behind a charge that is refused stays as it is.
+        let (wide, narrow) = (bucket("9/m"), bucket("3/m"));
+        let charges = [costly(wide, 2), costly(narrow, 2), wide];
+        self.expect(&charges, self.now, allowed([7, 1, 6]), COST)
+            .await;
+        self.expect(&charges, self.now, refused(1, 20 * SECOND), COST)
+            .await;
+        self.expect(&[wide], self.now, allowed([3]), COST).await;
+    }
+
+    async fn what_is_given_back_is_what_it_cost(&self) {
+        let ten = bucket("10/m");
+        let (four, three) = (costly(ten, 4), costly(ten, 3));
+        self.expect(&[four, three], self.now, allowed([6, 3]), GIVE_BACK)
+            .await;
+        self.give_back(&[three], self.now).await;
+        self.expect(&[ten], self.now, allowed([5]), GIVE_BACK).await;
+        self.give_back(&[four, ten], self.now).await;
+        self.expect(&[three], self.now, allowed([7]), GIVE_BACK)
+            .await;
+        // Never above full.
+        for _ in 0..5 {
+            self.give_back(&[four], self.now).await;
+        }
+        self.empty(ten, self.now).await;
+        self.expect(&[ten], self.now, refused(0, 6 * SECOND), GIVE_BACK)
             .await;
     }
 
     async fn peeking_takes_nothing(&self) {
         let (five, two) = (bucket("5/5m"), bucket("2/m"));
         for _ in 0..10 {
-            self.expect_peek(&[five, two], self.now, allowed(1)).await;
+            self.expect_peek(&[five, two], self.now, allowed([4, 1]))
+                .await;
         }
         self.empty(two, self.now).await;
         for _ in 0..3 {
@@ -226,10 +295,10 @@ impl<C: RateCounters> Trial<C> {
                 .await;
         }
         let later = self.now + 30 * SECOND;
-        self.expect_peek(&[two], later, allowed(0)).await;
-        self.expect(&[two], later, allowed(0), PEEK).await;
-        self.expect(&[five], self.now, allowed(4), PEEK).await;
-        self.expect_peek(&[], self.now, allowed(u32::MAX)).await;
+        self.expect_peek(&[two], later, allowed([0])).await;
+        self.expect(&[two], later, allowed([0]), PEEK).await;
+        self.expect(&[five], self.now, allowed([4]), PEEK).await;
+        self.expect_peek(&[], self.now, allowed([])).await;
     }
 
     async fn give_back(&self, charges: &[Charge], now: SystemTime) {
@@ -239,10 +308,13 @@ impl<C: RateCounters> Trial<C> {
     async fn what_is_given_back_is_one_token(&self) {
         let (five, two) = (bucket("5/5m"), bucket("2/m"));
         let both = [five, two];
-        self.expect(&both, self.now, allowed(1), GIVE_BACK).await;
-        self.expect(&both, self.now, allowed(0), GIVE_BACK).await;
+        self.expect(&both, self.now, allowed([4, 1]), GIVE_BACK)
+            .await;
+        self.expect(&both, self.now, allowed([3, 0]), GIVE_BACK)
+            .await;
         self.give_back(&both, self.now).await;
-        self.expect(&both, self.now, allowed(0), GIVE_BACK).await;
+        self.expect(&both, self.now, allowed([3, 0]), GIVE_BACK)
+            .await;
         self.expect(&both, self.now, refused(1, 30 * SECOND), GIVE_BACK)
             .await;
         // Never above full, neither a bucket that was used nor one that was not.
@@ -280,7 +352,7 @@ impl<C: RateCounters> Trial<C> {
             );
             // Then it is full.
             let later = self.now + longest;
-            self.expect(&[five], later, allowed(4), TIME).await;
+            self.expect(&[five], later, allowed([4]), TIME).await;
         }
     }
 
@@ -309,7 +381,7 @@ impl<C: RateCounters> Trial<C> {
             );
             // Once the earlier clock has come as far, the bucket fills as ever.
             let later = self.now + apart + charge.rate().period();
-            self.expect(&[charge], later, self::allowed(count - 1), CLOCKS)
+            self.expect(&[charge], later, self::allowed([count - 1]), CLOCKS)
                 .await;
         }
     }
@@ -322,7 +394,7 @@ impl<C: RateCounters> Trial<C> {
             let interval = charge.rate().interval();
             self.empty(charge, late).await;
             self.give_back(&[charge], early).await;
-            self.expect(&[charge], late, allowed(0), GIVE_BACK).await;
+            self.expect(&[charge], late, allowed([0]), GIVE_BACK).await;
             self.expect(&[charge], late, refused(0, interval), GIVE_BACK)
                 .await;
             // Taken and returned by the later one.
@@ -352,7 +424,7 @@ impl<C: RateCounters> Trial<C> {
         let mut left: Vec<u32> = outcomes
             .iter()
             .filter_map(|outcome| match outcome {
-                TakeOutcome::Allowed { remaining } => Some(*remaining),
+                TakeOutcome::Allowed { remaining } => remaining.get(1).copied(),
                 TakeOutcome::Refused { .. } => None,
             })
             .collect();
@@ -363,7 +435,24 @@ impl<C: RateCounters> Trial<C> {
             "{} of 100 are allowed, with {left:?} left",
             left.len()
         );
-        self.expect(&[wide], now, allowed(899), ATOMIC).await;
+        self.expect(&[wide], now, allowed([899]), ATOMIC).await;
+    }
+
+    async fn parallel_takes_of_several_are_counted_exactly(&self) {
+        let ten = bucket("10/h");
+        let four = costly(ten, 4);
+        let now = self.now;
+        let outcomes = race((0..40).map(|_| {
+            let counters = Arc::clone(&self.counters);
+            async move { answer(counters.take(&[four], now).await) }
+        }))
+        .await;
+        let passed = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, TakeOutcome::Allowed { .. }))
+            .count();
+        check!(COST, passed == 2, "{passed} of 40 take four of ten");
+        self.expect(&[ten], now, allowed([1]), COST).await;
     }
 
     async fn parallel_gifts_are_counted_exactly(&self) {
@@ -375,7 +464,7 @@ impl<C: RateCounters> Trial<C> {
             async move { answer(counters.give_back(&[hundred], now).await) }
         }))
         .await;
-        self.expect(&[hundred], now, allowed(49), GIVE_BACK).await;
+        self.expect(&[hundred], now, allowed([49]), GIVE_BACK).await;
     }
 
     async fn what_is_dropped_took_a_token_at_most(&self, waits: usize) {

@@ -19,12 +19,16 @@ enum Miscount {
     GetThenSet,
     GivesAboveFull,
     GivesEverythingBack,
+    GivesOneBack,
     GoesOnAfterRefusal,
     HalfFractions,
     None,
     PeekTakes,
     PutsBackOnRefusal,
     StoresWhatItAnswers,
+    TakesOneForSeveral,
+    TakesSeveralByOne,
+    TellsTheFewest,
     TrustsLateInstants,
 }
 
@@ -83,7 +87,7 @@ impl Counters {
         full_at.max(now)
     }
 
-    /// The instant after taking one, and what remains.
+    /// The instant after taking what the charge costs, and what remains.
     fn next(&self, full_at: u64, charge: &Charge, now: u64) -> (u64, Result<u64, u64>) {
         let mut interval = interval(charge);
         if self.has(Miscount::HalfFractions) {
@@ -92,16 +96,23 @@ impl Counters {
         }
         let span = interval * u64::from(charge.rate().count());
         let full_at = self.bounded(full_at, charge, now);
-        if full_at + interval > now + span {
-            let wait = full_at + interval - now - span;
+        let cost = if self.has(Miscount::TakesOneForSeveral) {
+            interval
+        } else {
+            interval * u64::from(charge.cost())
+        };
+        if full_at + cost > now + span {
+            let wait = full_at + cost - now - span;
             let kept = if self.has(Miscount::ExtendsWhenEmpty) {
                 now + span
+            } else if self.has(Miscount::TakesSeveralByOne) {
+                full_at + (now + span - full_at) / interval * interval
             } else {
                 full_at
             };
             return (kept, Err(wait));
         }
-        let next = full_at + interval;
+        let next = full_at + cost;
         (next, Ok((span - (next - now)) / interval))
     }
 
@@ -146,10 +157,10 @@ impl Counters {
 
 impl RateCounters for Counters {
     async fn take(&self, charges: &[Charge], now: SystemTime) -> Result<TakeOutcome, AuthError> {
-        let (mut least, mut refused) = (u32::MAX, None);
+        let (mut remaining, mut refused) = (Vec::new(), None);
         for (index, charge) in charges.iter().enumerate() {
             match self.take_one(charge, micros(now)).await {
-                Ok(remaining) => least = least.min(u32::try_from(remaining).unwrap()),
+                Ok(left) => remaining.push(u32::try_from(left).unwrap()),
                 Err(wait) => {
                     let retry_after = Duration::from_micros(wait);
                     refused.get_or_insert(TakeOutcome::Refused {
@@ -165,17 +176,20 @@ impl RateCounters for Counters {
                 }
             }
         }
-        Ok(refused.unwrap_or(TakeOutcome::Allowed { remaining: least }))
+        if self.has(Miscount::TellsTheFewest) {
+            remaining = remaining.into_iter().min().into_iter().collect();
+        }
+        Ok(refused.unwrap_or(TakeOutcome::Allowed { remaining }))
     }
 
     async fn peek(&self, charges: &[Charge], now: SystemTime) -> Result<TakeOutcome, AuthError> {
         if self.has(Miscount::PeekTakes) {
             return self.take(charges, now).await;
         }
-        let mut least = u32::MAX;
+        let mut remaining = Vec::new();
         for (index, charge) in charges.iter().enumerate() {
             match self.next(self.full_at(charge), charge, micros(now)).1 {
-                Ok(remaining) => least = least.min(u32::try_from(remaining).unwrap()),
+                Ok(left) => remaining.push(u32::try_from(left).unwrap()),
                 Err(wait) => {
                     return Ok(TakeOutcome::Refused {
                         charge: index,
@@ -184,7 +198,7 @@ impl RateCounters for Counters {
                 }
             }
         }
-        Ok(TakeOutcome::Allowed { remaining: least })
+        Ok(TakeOutcome::Allowed { remaining })
     }
 
     async fn give_back(&self, charges: &[Charge], now: SystemTime) -> Result<(), AuthError> {
@@ -203,7 +217,12 @@ impl RateCounters for Counters {
             if self.has(Miscount::FillsByItsOwnClock) {
                 full_at = full_at.min(now + interval(charge) * u64::from(charge.rate().count()));
             }
-            let mut given = full_at - interval(charge);
+            let tokens = if self.has(Miscount::GivesOneBack) {
+                1
+            } else {
+                u64::from(charge.cost())
+            };
+            let mut given = full_at - interval(charge) * tokens;
             if self.has(Miscount::GivesEverythingBack) {
                 given = now;
             }
@@ -235,11 +254,15 @@ fn bas_03_rate_counters_that_count_wrongly_are_found() {
         (Miscount::GoesOnAfterRefusal, "in the order of the charges"),
         (Miscount::PutsBackOnRefusal, "in the order of the charges"),
         (Miscount::PeekTakes, "`peek` takes nothing"),
-        (Miscount::GivesEverythingBack, "returns one token"),
+        (Miscount::GivesEverythingBack, "returns the tokens"),
+        (Miscount::GivesOneBack, "returns the tokens"),
         (Miscount::ForgetsAtSetBackClock, "nobody gets in for it"),
-        (Miscount::FillsByItsOwnClock, "returns one token"),
-        (Miscount::ForgetsWhatIsGivenBack, "returns one token"),
-        (Miscount::StoresWhatItAnswers, "no more are allowed"),
+        (Miscount::FillsByItsOwnClock, "returns the tokens"),
+        (Miscount::ForgetsWhatIsGivenBack, "returns the tokens"),
+        (Miscount::StoresWhatItAnswers, "no more tokens are taken"),
+        (Miscount::TakesOneForSeveral, "all of them or none"),
+        (Miscount::TakesSeveralByOne, "all of them or none"),
+        (Miscount::TellsTheFewest, "in the order of the charges"),
         (Miscount::TrustsLateInstants, "nobody waits longer"),
     ] {
         let suite = contract::rate_counters(async || Counters::new(fault));

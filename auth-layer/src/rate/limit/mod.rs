@@ -1,6 +1,5 @@
 //! Limits on routes: [`RateLimit`].
 
-mod headers;
 mod service;
 
 use std::fmt;
@@ -10,11 +9,11 @@ use http::Extensions;
 use http::request::Parts;
 
 pub use self::service::RateLimitService;
-use super::{Charge, Rate, RateCounters, RateKey, SharedRateCounters, TakeOutcome};
+use super::{Charge, Rate, RateCounters, RateKey, RateState, SharedRateCounters, TakeOutcome};
 use crate::guard::Decision;
 use crate::{
     AuthError, AuthErrorKind, ClientAddress, ConfigError, Event, EventKind, Events, Identity,
-    Problem, SharedClock,
+    Problem, ResponseHeaders, SharedClock,
 };
 
 /// Limits how often requests come through to a route, by whose they are.
@@ -145,8 +144,8 @@ impl RateLimit {
         })
     }
 
-    /// Whatever you count by: `charge` says which bucket a request takes from, or `None` for one that
-    /// is not limited.
+    /// Whatever you count by: `charge` says which bucket a request takes from, and how much if some
+    /// [cost more](Charge::tokens) than others, or `None` for one that is not limited.
     ///
     /// # Errors
     ///
@@ -224,17 +223,21 @@ impl Rule {
             }
             Err(error) => return Err(self.recorded(error, client)).into(),
         };
-        Decision {
-            headers: headers::headers(&self.name, charge.rate(), &outcome),
-            outcome: match outcome {
-                TakeOutcome::Allowed { .. } => Ok(()),
-                TakeOutcome::Refused { retry_after, .. } => {
-                    let error = AuthError::new(AuthErrorKind::Limited, "rate_limit")
-                        .with_retry_after(retry_after);
-                    Err(self.recorded(error, client))
-                }
-            },
-        }
+        let (state, outcome) = match outcome {
+            TakeOutcome::Allowed { remaining } => {
+                let remaining = remaining.first().copied().unwrap_or(0);
+                (RateState::allowed(&charge, remaining), Ok(()))
+            }
+            TakeOutcome::Refused { retry_after, .. } => {
+                let error = AuthError::new(AuthErrorKind::Limited, "rate_limit")
+                    .with_retry_after(retry_after);
+                let state = RateState::refused(&charge, retry_after);
+                (state, Err(self.recorded(error, client)))
+            }
+        };
+        let mut headers = ResponseHeaders::none();
+        headers.add_rate_limits([(&self.name, charge.rate())], [(&self.name, state)]);
+        Decision { outcome, headers }
     }
 
     /// There may be no layer outside that would record it.
