@@ -59,7 +59,7 @@ pub use self::guard::{
     WaitingGuardFuture, request_host,
 };
 pub use self::identity::{
-    CredentialEpoch, Factor, FactorKind, Identity, IdentityBuilder, InvalidScope, ScopeSet,
+    CredentialEpoch, Factor, FactorKind, Identity, IdentityBuilder, InvalidScope, Roles, ScopeSet,
 };
 pub use self::layer::{AuthLayer, Authenticate, ResponseFuture};
 pub use self::origin::Origin;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::Extensions;
 
-use super::{Factor, Identity, Inner, ScopeSet};
+use super::{Factor, Identity, Inner, Roles, ScopeSet, ShortText};
 
 /// Builds an [`Identity`]. See [`Identity::builder`].
 #[must_use]
@@ -16,7 +16,7 @@ pub struct IdentityBuilder {
 }
 
 impl IdentityBuilder {
-    pub(super) fn new(scheme: &'static str, subject: Box<str>) -> Self {
+    pub(super) fn new(scheme: &'static str, subject: Arc<str>) -> Self {
         Self {
             inner: Inner {
                 scheme,
@@ -24,7 +24,7 @@ impl IdentityBuilder {
                 issuer: None,
                 tenant: None,
                 scopes: ScopeSet::new(),
-                roles: Vec::new(),
+                roles: Roles::new(),
                 factors: Vec::new(),
                 auth_time: None,
                 acr: None,
@@ -54,27 +54,32 @@ impl IdentityBuilder {
         self
     }
 
-    /// The tenant.
-    pub fn tenant(mut self, tenant: impl Into<Box<str>>) -> Self {
+    /// The tenant. As with the issuer, an `Arc<str>` is shared.
+    pub fn tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.inner.tenant = Some(tenant.into());
         self
     }
 
-    /// All scopes, replacing earlier ones.
+    /// All scopes, replacing earlier ones. A set that was cloned is shared, not copied.
     pub fn scopes(mut self, scopes: ScopeSet) -> Self {
         self.inner.scopes = scopes;
         self
     }
 
     /// Adds a role.
-    pub fn role(mut self, role: impl Into<Box<str>>) -> Self {
-        self.inner.roles.push(role.into());
-        self
+    pub fn role(self, role: impl Into<Box<str>>) -> Self {
+        self.roles([role])
     }
 
     /// Adds several roles.
     pub fn roles<R: Into<Box<str>>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
-        self.inner.roles.extend(roles.into_iter().map(Into::into));
+        self.inner.roles.extend(roles);
+        self
+    }
+
+    /// All roles, replacing earlier ones; they are shared, not copied.
+    pub fn shared_roles(mut self, roles: Roles) -> Self {
+        self.inner.roles = roles;
         self
     }
 
@@ -109,8 +114,8 @@ impl IdentityBuilder {
     }
 
     /// The public id of the API key.
-    pub fn key_id(mut self, id: impl Into<Box<str>>) -> Self {
-        self.inner.key_id = Some(id.into());
+    pub fn key_id(mut self, id: impl AsRef<str>) -> Self {
+        self.inner.key_id = Some(ShortText::new(id.as_ref()));
         self
     }
 

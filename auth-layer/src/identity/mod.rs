@@ -3,7 +3,9 @@
 mod builder;
 mod credential_epoch;
 mod factor;
+mod roles;
 mod scope_set;
+mod short_text;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +18,9 @@ use serde::de::DeserializeOwned;
 pub use self::builder::IdentityBuilder;
 pub use self::credential_epoch::CredentialEpoch;
 pub use self::factor::{Factor, FactorKind};
+pub use self::roles::Roles;
 pub use self::scope_set::{InvalidScope, ScopeSet};
+use self::short_text::ShortText;
 
 /// An authenticated principal, the same type whichever scheme proved it.
 ///
@@ -45,17 +49,17 @@ pub struct Identity {
 #[derive(Clone)]
 struct Inner {
     scheme: &'static str,
-    subject: Box<str>,
+    subject: Arc<str>,
     issuer: Option<Arc<str>>,
-    tenant: Option<Box<str>>,
+    tenant: Option<Arc<str>>,
     scopes: ScopeSet,
-    roles: Vec<Box<str>>,
+    roles: Roles,
     factors: Vec<Factor>,
     auth_time: Option<SystemTime>,
     acr: Option<Box<str>>,
     expires_at: Option<SystemTime>,
     session_id: Option<Box<str>>,
-    key_id: Option<Box<str>>,
+    key_id: Option<ShortText>,
     token_id: Option<Box<str>>,
     claims: Option<Bytes>,
     extras: Extensions,
@@ -64,12 +68,13 @@ struct Inner {
 impl Identity {
     /// An identity with a scheme and a subject and nothing else.
     #[must_use]
-    pub fn new(scheme: &'static str, subject: impl Into<Box<str>>) -> Self {
+    pub fn new(scheme: &'static str, subject: impl Into<Arc<str>>) -> Self {
         Self::builder(scheme, subject).build()
     }
 
-    /// Starts an identity; for authors of schemes.
-    pub fn builder(scheme: &'static str, subject: impl Into<Box<str>>) -> IdentityBuilder {
+    /// Starts an identity; for authors of schemes. Pass an `Arc<str>` to share the text of a subject
+    /// that is kept anyway.
+    pub fn builder(scheme: &'static str, subject: impl Into<Arc<str>>) -> IdentityBuilder {
         IdentityBuilder::new(scheme, subject.into())
     }
 
@@ -115,12 +120,12 @@ impl Identity {
 
     /// The roles of the principal.
     pub fn roles(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.inner.roles.iter().map(AsRef::as_ref)
+        self.inner.roles.iter()
     }
 
     /// Whether it has exactly this role.
     pub fn has_role(&self, role: &str) -> bool {
-        self.inner.roles.iter().any(|own| **own == *role)
+        self.inner.roles.contains(role)
     }
 
     /// The factors that were proved, with the time of each proof.
@@ -163,7 +168,7 @@ impl Identity {
 
     /// The public id of the API key.
     pub fn key_id(&self) -> Option<&str> {
-        self.inner.key_id.as_deref()
+        self.inner.key_id.as_ref().map(ShortText::as_str)
     }
 
     /// The id of the token (`jti`).

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// Scopes are compared whole and byte for byte: `read` is neither `Read` nor `read:all`.
 /// Reads the two forms in use, a space-separated string (RFC 6749) and an array of strings, and
-/// writes the first. No `scope` at all means no scopes.
+/// writes the first. No `scope` at all means no scopes. Cheap to clone: a clone shares the scopes.
 ///
 /// ```
 /// use auth_layer::ScopeSet;
@@ -26,22 +27,21 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ScopeSet {
-    // Sorted and without duplicates. Most sets are empty or small, and an empty one has no heap.
-    scopes: Vec<Box<str>>,
+    // Sorted and without duplicates. Most sets are empty or small, and an empty one has no heap and
+    // is always `None`.
+    scopes: Option<Arc<[Box<str>]>>,
 }
 
 impl ScopeSet {
     /// No scopes.
     #[must_use]
     pub const fn new() -> Self {
-        Self { scopes: Vec::new() }
+        Self { scopes: None }
     }
 
     /// Whether this scope, exactly, is in the set.
     pub fn contains(&self, scope: &str) -> bool {
-        self.scopes
-            .binary_search_by(|own| (**own).cmp(scope))
-            .is_ok()
+        self.find(scope).is_ok()
     }
 
     /// Whether every scope of `other` is in the set.
@@ -52,23 +52,22 @@ impl ScopeSet {
     /// The scopes that are in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self {
-            scopes: self
-                .scopes
-                .iter()
-                .filter(|scope| other.contains(scope))
-                .cloned()
-                .collect(),
+        if other.is_superset(self) {
+            return self.clone();
         }
+        let scopes = self.as_slice().iter();
+        Self::from_sorted(scopes.filter(|scope| other.contains(scope)).cloned())
     }
 
     /// The scopes that are in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        let sorted: BTreeSet<_> = self.scopes.iter().chain(&other.scopes).cloned().collect();
-        Self {
-            scopes: sorted.into_iter().collect(),
+        if self.is_superset(other) {
+            return self.clone();
         }
+        let scopes = self.as_slice().iter().chain(other.as_slice());
+        let sorted: BTreeSet<_> = scopes.cloned().collect();
+        Self::from_sorted(sorted)
     }
 
     /// Adds a scope; false if it was there already.
@@ -78,30 +77,28 @@ impl ScopeSet {
     /// Refuses what RFC 6749 section 3.3 does not allow in a scope.
     pub fn insert(&mut self, scope: &str) -> Result<bool, InvalidScope> {
         check(scope)?;
-        Ok(
-            match self.scopes.binary_search_by(|own| (**own).cmp(scope)) {
-                Ok(_) => false,
-                Err(index) => {
-                    self.scopes.insert(index, scope.into());
-                    true
-                }
-            },
-        )
+        let Err(index) = self.find(scope) else {
+            return Ok(false);
+        };
+        let (before, after) = self.as_slice().split_at(index);
+        let scopes = before.iter().cloned().chain([scope.into()]);
+        *self = Self::from_sorted(scopes.chain(after.iter().cloned()));
+        Ok(true)
     }
 
     /// The scopes in alphabetical order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.scopes.iter().map(AsRef::as_ref)
+        self.as_slice().iter().map(AsRef::as_ref)
     }
 
     /// How many scopes there are.
     pub fn len(&self) -> usize {
-        self.scopes.len()
+        self.as_slice().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.scopes.is_empty()
+        self.scopes.is_none()
     }
 
     /// A set of the given scopes.
@@ -117,9 +114,23 @@ impl ScopeSet {
             check(scope.as_ref())?;
             sorted.insert(Box::from(scope.as_ref()));
         }
-        Ok(Self {
-            scopes: sorted.into_iter().collect(),
-        })
+        Ok(Self::from_sorted(sorted))
+    }
+
+    fn as_slice(&self) -> &[Box<str>] {
+        self.scopes.as_deref().unwrap_or_default()
+    }
+
+    /// Where a scope is, or where it would be.
+    fn find(&self, scope: &str) -> Result<usize, usize> {
+        self.as_slice().binary_search_by(|own| (**own).cmp(scope))
+    }
+
+    fn from_sorted(scopes: impl IntoIterator<Item = Box<str>>) -> Self {
+        let scopes: Arc<[Box<str>]> = scopes.into_iter().collect();
+        Self {
+            scopes: (!scopes.is_empty()).then_some(scopes),
+        }
     }
 }
 
@@ -134,7 +145,7 @@ impl FromStr for ScopeSet {
 
 impl fmt::Display for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, scope) in self.scopes.iter().enumerate() {
+        for (index, scope) in self.iter().enumerate() {
             if index > 0 {
                 f.write_str(" ")?;
             }
@@ -261,6 +272,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn sets_are_sets(left in "[a-e ]{0,12}", right in "[a-e ]{0,12}", one in "[a-f]") {
+            let (left, right): (ScopeSet, ScopeSet) = (left.parse().unwrap(), right.parse().unwrap());
+            let model = |set: &ScopeSet| set.iter().map(str::to_owned).collect::<BTreeSet<_>>();
+            let (a, b) = (model(&left), model(&right));
+            let both = left.intersection(&right);
+            let either = left.union(&right);
+            prop_assert_eq!(model(&both), &a & &b);
+            prop_assert_eq!(model(&either), &a | &b);
+            prop_assert_eq!(both.is_empty(), both == ScopeSet::new());
+            prop_assert_eq!(left.is_superset(&right), a.is_superset(&b));
+            let mut more = left.clone();
+            prop_assert_eq!(more.insert(&one).unwrap(), !a.contains(&one));
+            prop_assert_eq!(model(&more), &a | &BTreeSet::from([one]));
+            // The set that it was cloned from is as it was.
+            prop_assert_eq!(model(&left), a);
+        }
+
         #[test]
         fn display_and_parse_agree(text in "[ -~]{0,60}") {
             if let Ok(scopes) = text.parse::<ScopeSet>() {

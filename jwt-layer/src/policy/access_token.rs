@@ -21,7 +21,7 @@ pub struct AccessToken {
     is_plain: bool,
     scope_claim: Box<str>,
     roles_path: Vec<Box<str>>,
-    tenant: Option<Box<str>>,
+    tenant: Option<Arc<str>>,
     tenant_claim: Option<Box<str>>,
     client_tokens: bool,
     nonce: bool,
@@ -125,7 +125,7 @@ impl PolicyBuilder<AccessToken> {
     }
 
     /// The tenant that all identities belong to: where an issuer is one tenant's own. Default: none.
-    pub fn tenant(mut self, tenant: impl Into<Box<str>>) -> Self {
+    pub fn tenant(mut self, tenant: impl Into<Arc<str>>) -> Self {
         self.policy.kind.tenant = Some(tenant.into());
         self
     }
