@@ -45,6 +45,7 @@ struct Inner {
     needed: Needed,
     source: Option<Arc<dyn Error + Send + Sync>>,
     address: Option<IpAddr>,
+    object_id: Option<Box<str>>,
     recorded: bool,
 }
 
@@ -174,6 +175,7 @@ impl AuthError {
                 needed: Needed::default(),
                 source: None,
                 address: None,
+                object_id: None,
                 recorded: false,
             }),
         }
@@ -245,6 +247,14 @@ impl AuthError {
         self
     }
 
+    /// Names the session, key or token that this is about by its public id, for the events. Only if it is
+    /// known: never what a client made up.
+    #[must_use]
+    pub fn with_object_id(mut self, id: impl Into<Box<str>>) -> Self {
+        self.inner.object_id = Some(id.into());
+        self
+    }
+
     /// What kind of failure this is.
     pub fn kind(&self) -> AuthErrorKind {
         self.inner.kind
@@ -288,6 +298,11 @@ impl AuthError {
     /// From where the request came that this is about.
     pub fn address(&self) -> Option<IpAddr> {
         self.inner.address
+    }
+
+    /// The public id of the session, key or token that this is about. Never sent to the client.
+    pub fn object_id(&self) -> Option<&str> {
+        self.inner.object_id.as_deref()
     }
 
     /// Notes where the request came from, unless that is known already. Only when something goes

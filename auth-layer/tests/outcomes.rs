@@ -590,3 +590,29 @@ async fn x_19_floods_of_headers_are_answered_in_bounded_time() {
 fn code_of(res: &Response<Bytes>) -> &'static str {
     refusal(res.extensions()).unwrap().code()
 }
+
+#[tokio::test]
+async fn the_event_of_a_refusal_names_what_it_is_about_and_the_answer_does_not() {
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sink = Arc::clone(&seen);
+    let events = Events::to(move |event: &Event<'_>| {
+        let id = event.object_id.map(str::to_owned);
+        sink.lock().unwrap().push((event.kind, id));
+    });
+    let scheme = auth_layer::scheme_fn(
+        "key",
+        |parts| Ok(parts.headers.get("key").cloned()),
+        |_| async {
+            let error = AuthError::new(AuthErrorKind::Limited, "over");
+            Err(error.with_object_id("public-id"))
+        },
+    );
+    let service = ServiceBuilder::new()
+        .layer(AuthLayer::new(scheme).events(events))
+        .service_fn(whoami);
+    let res: Response<Bytes> = send(&service, get(&[("key", "k")])).await;
+    assert_eq!(res.status(), 429);
+    assert!(!format!("{:?} {:?}", res.headers(), res.body()).contains("public-id"));
+    let expected = (EventKind::Limited, Some("public-id".to_owned()));
+    assert_eq!(*seen.lock().unwrap(), [expected]);
+}

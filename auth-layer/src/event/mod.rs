@@ -170,6 +170,7 @@ impl<'a> Event<'a> {
         Self {
             scheme: error.scheme(),
             reason: Some(error.reason()),
+            object_id: error.object_id(),
             address: error.address(),
             error: Some(error),
             ..Self::new(kind)
