@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use auth_layer::{
     AuthError, AuthErrorKind, AuthLayer, Challenge, Challenges, ConfigError, Events, Scheme,
-    SharedClock, VerifyFuture, authorization,
+    SharedClock, Verdict, VerifyFuture, authorization,
 };
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
@@ -227,6 +227,10 @@ impl Scheme for ApiKeys {
 
     fn verify(&self, credential: PresentedKey) -> VerifyFuture {
         verify::start(&self.inner, credential)
+    }
+
+    fn verify_now(&self, credential: PresentedKey) -> Verdict<PresentedKey> {
+        verify::now(&self.inner, credential)
     }
 
     fn challenge(&self, _error: Option<&AuthError>) -> Challenges {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use auth_layer::{
-    AuthError, AuthErrorKind, Event, EventKind, Identity, IdentityBuilder, SecretDigest,
+    AuthError, AuthErrorKind, Event, EventKind, Identity, IdentityBuilder, SecretDigest, Verdict,
     VerifyFuture,
 };
 
 use super::{Inner, PresentedKey};
 use crate::store::{ApiKeyStore, Lookup};
-use crate::{KeyRecord, SharedKeyOwners};
+use crate::{KeyOwners as _, KeyRecord, OwnerAuthority};
 
 /// Marks the [`Identity`] of a key whose secret was replaced and is good for a while yet: its owner
 /// should change to the new one.
@@ -40,28 +40,44 @@ struct Good {
     superseded: Option<SupersededKey>,
 }
 
-pub(super) fn start(inner: &Arc<Inner>, key: PresentedKey) -> VerifyFuture {
+/// Checks a key if the store and the owners answer at once. Both are asked before anything is judged:
+/// a key is judged once.
+pub(super) fn now(inner: &Inner, key: PresentedKey) -> Verdict<PresentedKey> {
     let found = match inner.store.find_now(&key.id) {
         Lookup::Found(record) => Some(record),
         Lookup::Missing => None,
-        Lookup::Wait => return VerifyFuture::waiting(Arc::clone(inner).look_up(key)),
+        Lookup::Wait => return Verdict::Wait(key),
     };
-    match (inner.judge(&key, found), &inner.owners) {
-        (Ok(good), Some(owners)) => VerifyFuture::waiting(good.cut_down(owners.clone())),
-        (Ok(good), None) => VerifyFuture::ready(Ok(good.identity())),
-        (Err(error), _) => VerifyFuture::ready(Err(error)),
+    let authority = match (&inner.owners, &found) {
+        (Some(owners), Some(record)) => match owners.authority_now(&record.owner) {
+            Lookup::Found(authority) => Ok(Some(authority)),
+            Lookup::Missing => Err(owner_gone()),
+            Lookup::Wait => return Verdict::Wait(key),
+        },
+        _ => Ok(None),
+    };
+    let good = inner.judge(&key, found);
+    Verdict::Now(good.and_then(|good| Ok(good.identity(authority?.as_ref()))))
+}
+
+pub(super) fn start(inner: &Arc<Inner>, key: PresentedKey) -> VerifyFuture {
+    match now(inner, key) {
+        Verdict::Now(result) => VerifyFuture::ready(result),
+        Verdict::Wait(key) => VerifyFuture::waiting(Arc::clone(inner).look_up(key)),
     }
 }
 
 impl Inner {
     async fn look_up(self: Arc<Self>, key: PresentedKey) -> Result<Identity, AuthError> {
         let found = self.store.find_recent(&key.id).await;
-        let found = found.map_err(could_not_ask)?;
-        let good = self.judge(&key, found)?;
-        match &self.owners {
-            Some(owners) => good.cut_down(owners.clone()).await,
-            None => Ok(good.identity()),
-        }
+        let good = self.judge(&key, found.map_err(could_not_ask)?)?;
+        let Some(owners) = &self.owners else {
+            return Ok(good.identity(None));
+        };
+        let authority = owners.authority(&good.record.owner).await;
+        let authority = authority.map_err(could_not_ask)?;
+        let authority = authority.ok_or_else(owner_gone)?;
+        Ok(good.identity(Some(&authority)))
     }
 
     /// The comparison comes first and is always made: how long a refusal takes tells nothing of a
@@ -131,13 +147,18 @@ fn expired(reason: &'static str) -> AuthError {
 }
 
 impl Good {
-    /// Who it is, and with what the record says.
-    fn identity(&self) -> Identity {
-        let record = &*self.record;
-        self.principal()
-            .scopes(record.scopes.clone())
-            .roles(record.roles.iter().map(String::as_str))
-            .build()
+    /// Who it is, with what the record says, cut down to what the owner may do.
+    fn identity(&self, authority: Option<&OwnerAuthority>) -> Identity {
+        let (record, identity) = (&*self.record, self.principal());
+        let identity = match authority {
+            Some(authority) => identity
+                .scopes(authority.scopes_of(record))
+                .roles(authority.roles_of(record)),
+            None => identity
+                .scopes(record.scopes.clone())
+                .roles(record.roles.iter().map(String::as_str)),
+        };
+        identity.build()
     }
 
     fn principal(&self) -> IdentityBuilder {
@@ -159,18 +180,11 @@ impl Good {
             None => identity,
         }
     }
+}
 
-    async fn cut_down(self, owners: SharedKeyOwners) -> Result<Identity, AuthError> {
-        let authority = owners.authority(&self.record.owner).await;
-        let Some(authority) = authority.map_err(could_not_ask)? else {
-            return Err(AuthError::new(AuthErrorKind::Revoked, "owner_gone"));
-        };
-        Ok(self
-            .principal()
-            .scopes(authority.scopes_of(&self.record))
-            .roles(authority.roles_of(&self.record))
-            .build())
-    }
+#[cold]
+fn owner_gone() -> AuthError {
+    AuthError::new(AuthErrorKind::Revoked, "owner_gone")
 }
 
 /// Whatever a store fails with, it is not the key's fault.

@@ -140,14 +140,16 @@ pub trait ApiKeyStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Arc<KeyRecord>>, AuthError>> + Send;
 }
 
-/// What a store can say of a key without waiting. There is no fourth case.
+/// What can be said without waiting: by a store of a key, or by [`KeyOwners`](crate::KeyOwners) of an
+/// owner. There is no fourth case.
 #[derive(Clone, Debug)]
-pub enum Lookup {
-    /// This is its record.
-    Found(Arc<KeyRecord>),
-    /// There is no such key.
+pub enum Lookup<T = Arc<KeyRecord>> {
+    /// This is its record, or what the owner may do.
+    Found(T),
+    /// There is no such key, or owner.
     Missing,
-    /// Ask [`find_recent`](ApiKeyStore::find_recent).
+    /// Ask [`find_recent`](ApiKeyStore::find_recent), or
+    /// [`authority`](crate::KeyOwners::authority).
     Wait,
 }
 

@@ -1,12 +1,15 @@
 //! What an owner may do now: [`KeyOwners`].
 
+mod cached;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use auth_layer::{AuthError, ScopeSet};
 
-use crate::{KeyRecord, Owner};
+pub use self::cached::CachedKeyOwners;
+use crate::{KeyRecord, Lookup, Owner};
 
 /// Tells what the owner of a key may do at this moment, so that a key never outlives the authority
 /// of who made it.
@@ -15,7 +18,16 @@ use crate::{KeyRecord, Owner};
 ///
 /// - `None` means that there is no such user any more, or a disabled one: their keys are refused.
 /// - An error means "could not ask": the request is answered 503.
+/// - Answers may be remembered for as long as is documented, at most a minute; that is how late it may
+///   take effect that an owner loses something.
 pub trait KeyOwners: Send + Sync + 'static {
+    /// The answer of [`authority`](Self::authority), if it can be given without waiting. Default: it
+    /// cannot.
+    fn authority_now(&self, owner: &Owner) -> Lookup<OwnerAuthority> {
+        let _ = owner;
+        Lookup::Wait
+    }
+
     /// What the owner may do.
     ///
     /// # Errors
@@ -31,15 +43,15 @@ pub trait KeyOwners: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OwnerAuthority {
-    scopes: Option<ScopeSet>,
-    roles: Vec<String>,
+    scopes: Option<Arc<ScopeSet>>,
+    roles: Arc<[String]>,
 }
 
 impl OwnerAuthority {
     /// Only these scopes and roles.
     pub fn new<R: Into<String>>(scopes: ScopeSet, roles: impl IntoIterator<Item = R>) -> Self {
         Self {
-            scopes: Some(scopes),
+            scopes: Some(Arc::new(scopes)),
             roles: roles.into_iter().map(Into::into).collect(),
         }
     }
@@ -81,11 +93,14 @@ impl SharedKeyOwners {
             owners: Arc::new(owners),
         }
     }
+}
 
-    pub(crate) async fn authority(
-        &self,
-        owner: &Owner,
-    ) -> Result<Option<OwnerAuthority>, AuthError> {
+impl KeyOwners for SharedKeyOwners {
+    fn authority_now(&self, owner: &Owner) -> Lookup<OwnerAuthority> {
+        self.owners.authority_now(owner)
+    }
+
+    async fn authority(&self, owner: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
         self.owners.authority(owner).await
     }
 }
@@ -106,10 +121,15 @@ type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + '
 
 /// The dyn-compatible twin of [`KeyOwners`]; the only place that boxes.
 trait DynOwners: Send + Sync {
+    fn authority_now(&self, owner: &Owner) -> Lookup<OwnerAuthority>;
     fn authority<'a>(&'a self, owner: &'a Owner) -> Boxed<'a, Option<OwnerAuthority>>;
 }
 
 impl<T: KeyOwners> DynOwners for T {
+    fn authority_now(&self, owner: &Owner) -> Lookup<OwnerAuthority> {
+        KeyOwners::authority_now(self, owner)
+    }
+
     fn authority<'a>(&'a self, owner: &'a Owner) -> Boxed<'a, Option<OwnerAuthority>> {
         Box::pin(KeyOwners::authority(self, owner))
     }
