@@ -27,7 +27,7 @@ pub trait KeyChanges: Send + Sync + 'static {
     fn announce(&self, change: KeyChange);
 
     /// Tells `listener` from now on what other nodes announce, until it is
-    /// [gone](KeyListener::hear).
+    /// [gone](KeyListener::is_gone).
     fn listen(&self, listener: KeyListener);
 
     /// Something is about to be remembered: news is needed from now on. Called inside of the runtime,
@@ -111,15 +111,17 @@ impl KeyListener {
         Self { remembers }
     }
 
-    /// Forgets what is out of date by `change`. False if it is gone: there is nothing left that
-    /// could be out of date.
-    #[must_use]
-    pub fn hear(&self, change: &KeyChange) -> bool {
-        let remembers = self.remembers.upgrade();
-        if let Some(remembers) = &remembers {
-            remembers.hear(change);
+    /// Forgets what is out of date by `change`.
+    pub fn hear(&self, change: KeyChange) {
+        if let Some(remembers) = self.remembers.upgrade() {
+            remembers.hear(&change);
         }
-        remembers.is_some()
+    }
+
+    /// Whether there is nothing left that could be out of date: it need not be told any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.remembers.strong_count() == 0
     }
 }
 

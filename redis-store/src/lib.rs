@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod error;
+#[cfg(feature = "apikey")]
+mod key_changes;
 mod keys;
 mod link;
 mod nonce_counters;
@@ -19,6 +21,8 @@ mod store;
 mod time;
 mod tracking;
 
+#[cfg(feature = "apikey")]
+pub use self::key_changes::RedisKeyChanges;
 pub use self::link::RedisPool;
 pub use self::nonce_counters::RedisNonceCounters;
 pub use self::rate_counters::RedisRateCounters;

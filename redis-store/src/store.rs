@@ -59,6 +59,35 @@ impl RedisStore {
         RedisSessions::new(self.link.clone(), &self.prefix)
     }
 
+    /// News of changed API keys and owners, for `CachedApiKeys::changes` and `CachedKeyOwners::changes`
+    /// of apikey-layer. `client` connects to the same server and database as the pool.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a cluster.
+    #[cfg(feature = "apikey")]
+    pub fn key_changes(
+        &self,
+        client: redis::Client,
+    ) -> Result<crate::RedisKeyChanges, ConfigError> {
+        let source = crate::tracking::Source::server(client);
+        crate::RedisKeyChanges::new(source, self.link.clone(), &self.prefix)
+    }
+
+    /// As [`key_changes`](Self::key_changes), for a master that sentinels watch.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a cluster.
+    #[cfg(all(feature = "apikey", feature = "sentinel"))]
+    pub fn key_changes_by_sentinel(
+        &self,
+        client: redis::sentinel::SentinelClient,
+    ) -> Result<crate::RedisKeyChanges, ConfigError> {
+        let source = crate::tracking::Source::sentinel(client);
+        crate::RedisKeyChanges::new(source, self.link.clone(), &self.prefix)
+    }
+
     /// Families of refresh tokens.
     #[cfg(feature = "jwt")]
     pub fn refresh_families(&self) -> crate::RedisRefreshStore {
