@@ -53,6 +53,13 @@ impl RedisKeyChanges {
             outbox: Arc::new(Outbox::new(names, link)),
         })
     }
+
+    /// Whether news is heard now; if not, changes take effect after the age. For health checks and
+    /// metrics.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.heard.is_on()
+    }
 }
 
 impl KeyChanges for RedisKeyChanges {
@@ -78,7 +85,7 @@ impl From<RedisKeyChanges> for SharedKeyChanges {
 impl fmt::Debug for RedisKeyChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisKeyChanges")
-            .field("hears", &self.heard.is_on())
+            .field("is_heard", &self.is_heard())
             .finish_non_exhaustive()
     }
 }
