@@ -4,104 +4,16 @@
 mod common;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use apikey_layer::{
-    ApiKey, ApiKeyStore, ApiKeys, CachedApiKeys, DisabledBy, Inserted, KeyCursor, KeyId, KeyRecord,
-    KeyRegistry, Lookup, MemoryApiKeys, NewKey, Owner, Rotated, Rotation,
+    ApiKey, ApiKeyStore, ApiKeys, CachedApiKeys, KeyId, KeyRecord, KeyRegistry, Lookup,
+    MemoryApiKeys, NewKey, Owner,
 };
 use auth_layer::{AuthError, AuthErrorKind, Identity, SharedClock};
+use common::distant::Distant;
 use common::{START, at, format};
-use tokio::sync::{Semaphore, watch};
-
-/// A store elsewhere: nothing is known without asking, and it can be slow or down.
-#[derive(Clone)]
-struct Distant {
-    keys: Arc<MemoryApiKeys>,
-    finds: Arc<AtomicUsize>,
-    down: Arc<AtomicBool>,
-    /// A question is answered, with what was so when it came, once there is a permit.
-    answers: Arc<Semaphore>,
-    waiting: watch::Sender<usize>,
-}
-
-impl Distant {
-    fn new() -> Self {
-        Self {
-            keys: Arc::default(),
-            finds: Arc::default(),
-            down: Arc::default(),
-            answers: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
-            waiting: watch::Sender::new(0),
-        }
-    }
-
-    fn finds(&self) -> usize {
-        self.finds.load(Ordering::SeqCst)
-    }
-
-    fn hold(&self) {
-        let all = self.answers.available_permits();
-        self.answers.forget_permits(all);
-    }
-
-    fn go_on(&self) {
-        self.answers.add_permits(1_000);
-    }
-
-    async fn asked(&self, times: usize) {
-        let mut waiting = self.waiting.subscribe();
-        waiting.wait_for(|count| *count >= times).await.unwrap();
-    }
-}
-
-impl ApiKeyStore for Distant {
-    async fn find(&self, id: &KeyId) -> Result<Option<Arc<KeyRecord>>, AuthError> {
-        self.finds.fetch_add(1, Ordering::SeqCst);
-        let found = self.keys.find(id).await;
-        self.waiting.send_modify(|count| *count += 1);
-        self.answers.acquire().await.unwrap().forget();
-        if self.down.load(Ordering::SeqCst) {
-            return Err(AuthError::unavailable("down"));
-        }
-        found
-    }
-
-    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
-        self.keys.insert(record, limit).await
-    }
-
-    async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
-        self.keys.rotate(id, rotation).await
-    }
-
-    async fn revoke(&self, id: &KeyId, at: SystemTime) -> Result<bool, AuthError> {
-        self.keys.revoke(id, at).await
-    }
-
-    async fn revoke_owned_by(&self, owner: &Owner, at: SystemTime) -> Result<usize, AuthError> {
-        self.keys.revoke_owned_by(owner, at).await
-    }
-
-    async fn set_disabled(
-        &self,
-        id: &KeyId,
-        by: DisabledBy,
-        disabled: bool,
-    ) -> Result<bool, AuthError> {
-        self.keys.set_disabled(id, by, disabled).await
-    }
-
-    async fn list(
-        &self,
-        owner: &Owner,
-        after: Option<&KeyCursor>,
-        limit: usize,
-    ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
-        self.keys.list(owner, after, limit).await
-    }
-}
 
 struct Node {
     distant: Distant,
@@ -291,7 +203,7 @@ async fn a_failure_is_an_answer_to_all_who_wait_and_is_not_remembered() {
     let node = Arc::new(node(&Distant::new()));
     let id = *node.new_key().await.id();
     node.distant.hold();
-    node.distant.down.store(true, Ordering::SeqCst);
+    node.distant.set_down(true);
     let waiting: Vec<_> = (0..10)
         .map(|_| {
             let node = Arc::clone(&node);
@@ -306,7 +218,7 @@ async fn a_failure_is_an_answer_to_all_who_wait_and_is_not_remembered() {
         assert_eq!(error.kind(), AuthErrorKind::Unavailable);
     }
     assert_eq!(node.distant.finds(), 1);
-    node.distant.down.store(false, Ordering::SeqCst);
+    node.distant.set_down(false);
     assert!(node.look(&id).await.unwrap().is_some());
 }
 

@@ -6,6 +6,8 @@
     reason = "helpers of tests, of which each file uses a part"
 )]
 
+pub mod distant;
+
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
