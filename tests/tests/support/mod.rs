@@ -211,6 +211,12 @@ impl Running {
 }
 
 impl Running {
+    /// Kills it in the middle of whatever it does.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Ends it as dropping does; its log.
     pub fn stop(mut self) -> String {
         self.end()
@@ -271,19 +277,30 @@ impl Web {
 
     /// Sends a request; `headers` are `name: value`.
     pub async fn send(&self, method: &str, url: &str, headers: &[String], body: &str) -> Answer {
+        self.try_send(method, url, headers, body).await.unwrap()
+    }
+
+    /// Sends a request to what may be gone before it has answered.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[String],
+        body: &str,
+    ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
         let mut req = Request::builder().method(method).uri(url);
         for header in headers {
             let (name, value) = header.split_once(": ").unwrap();
             req = req.header(name, value);
         }
         let req = req.body(Full::from(body.to_owned())).unwrap();
-        let (parts, body) = self.client.request(req).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
+        let (parts, body) = self.client.request(req).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer {
             status: parts.status,
             headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+            body: String::from_utf8(body.to_vec())?,
+        })
     }
 }
 
