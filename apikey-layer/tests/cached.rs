@@ -55,7 +55,7 @@ impl Node {
     }
 
     async fn is_revoked(&self, id: &KeyId) -> bool {
-        self.look(id).await.unwrap().unwrap().revoked_at.is_some()
+        self.look(id).await.unwrap().unwrap().revoked_at().is_some()
     }
 }
 
@@ -96,14 +96,14 @@ async fn apk_05_a_change_through_the_same_store_is_seen_at_once() {
 
     registry.set_disabled(&ann(), key.id(), true).await.unwrap();
     assert!(node.look(key.id()).await.unwrap().unwrap().is_disabled());
-    let before = node.look(key.id()).await.unwrap().unwrap().digest;
+    let before = node.look(key.id()).await.unwrap().unwrap().digest();
     registry
         .set_disabled(&ann(), key.id(), false)
         .await
         .unwrap();
     let overlap = Duration::from_secs(60);
     registry.rotate(&ann(), key.id(), overlap).await.unwrap();
-    assert!(node.look(key.id()).await.unwrap().unwrap().digest != before);
+    assert!(node.look(key.id()).await.unwrap().unwrap().digest() != before);
     registry.revoke(&ann(), key.id()).await.unwrap();
     assert!(node.is_revoked(key.id()).await);
 
@@ -234,7 +234,15 @@ async fn apk_05_an_answer_from_before_a_change_is_not_kept_after_it() {
     node.distant.asked(1).await;
     node.cached.revoke(&id, at(START)).await.unwrap();
     node.distant.go_on();
-    assert!(early.await.unwrap().unwrap().unwrap().revoked_at.is_none());
+    assert!(
+        early
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap()
+            .revoked_at()
+            .is_none()
+    );
     assert!(node.is_revoked(&id).await);
 }
 

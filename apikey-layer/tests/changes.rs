@@ -92,7 +92,7 @@ async fn is_revoked(node: &CachedApiKeys, id: &KeyId) -> bool {
         Lookup::Missing => None,
         Lookup::Wait => node.find_recent(id).await.unwrap(),
     };
-    found.unwrap().revoked_at.is_some()
+    found.unwrap().revoked_at().is_some()
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn apk_05_a_change_is_announced_once_it_is_made_and_heeded() {
         let Lookup::Found(found) = in_store.keys().find_now(&id) else {
             panic!("it is there");
         };
-        assert!(found.revoked_at.is_some(), "{change:?} before the change");
+        assert!(found.revoked_at().is_some(), "{change:?} before the change");
     }));
     assert!(here.revoke(&id, at(START)).await.unwrap());
     assert_eq!(bus.announced(), [KeyChange::Key(id)]);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use apikey_layer::{
-    ApiKeyStore, ApiKeys, DisabledBy, Inserted, KeyCursor, KeyFormat, KeyId, KeyOwners, KeyRecord,
+    ApiKeyStore, ApiKeys, DisabledBy, Inserted, KeyFormat, KeyId, KeyOwners, KeyRecord,
     MemoryApiKeys, NewKey, Owner, OwnerAuthority, Rotated, Rotation, SharedApiKeyStore,
     SharedKeyOwners, SupersededKey,
 };
@@ -165,10 +165,14 @@ impl ApiKeyStore for Counting {
         self.memory.set_disabled(id, by, disabled).await
     }
 
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        self.memory.touch(uses).await
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.memory.list(owner, after, limit).await

@@ -66,16 +66,14 @@ impl OwnerAuthority {
 
     pub(crate) fn scopes_of(&self, record: &KeyRecord) -> ScopeSet {
         match &self.scopes {
-            Some(own) => record.scopes.intersection(own),
-            None => record.scopes.clone(),
+            Some(own) => record.scopes().intersection(own),
+            None => record.scopes().clone(),
         }
     }
 
     pub(crate) fn roles_of<'a>(&'a self, record: &'a KeyRecord) -> impl Iterator<Item = &'a str> {
-        let roles = record.roles.iter();
-        roles
-            .filter(|role| self.roles.contains(role))
-            .map(String::as_str)
+        let has = |role: &&str| self.roles.iter().any(|own| own == role);
+        record.roles().filter(has)
     }
 }
 

@@ -16,8 +16,8 @@ pub use self::error::KeyError;
 pub use self::new_key::{CreatedKey, NewKey};
 use crate::store::ApiKeyStore;
 use crate::{
-    DisabledBy, Inserted, KeyCursor, KeyFormat, KeyId, KeyRecord, Owner, PreviousSecret, Rotated,
-    Rotation, SharedApiKeyStore,
+    DisabledBy, Inserted, KeyCursor, KeyFormat, KeyId, KeyRecord, Owner, Rotated, Rotation,
+    SharedApiKeyStore,
 };
 
 /// The longest that a replaced secret may stay good.
@@ -120,19 +120,21 @@ impl KeyRegistry {
     pub async fn create(&self, owner: &Identity, new: NewKey) -> Result<CreatedKey, KeyError> {
         refuse_keys(owner)?;
         new.check()?;
-        self.check_authority(owner, &new.scopes, &new.roles)?;
+        self.check_authority(owner, &new.scopes, new.roles.iter().map(String::as_str))?;
         let now = self.clock.now();
         let expires_at = new.expires_in.map(|lifetime| now + lifetime);
 
         // Ids are random: that one is taken is next to impossible, twice is a broken store.
         for _ in 0..2 {
             let key = self.format.generate().map_err(KeyError::Unavailable)?;
-            let mut record = KeyRecord::new(*key.id(), key.digest(), Owner::of(owner), now);
-            record.name.clone_from(&new.name);
-            record.scopes = new.scopes.clone();
-            record.roles.clone_from(&new.roles);
-            record.allowed_cidrs.clone_from(&new.allowed_cidrs);
-            record.expires_at = expires_at;
+            let record = KeyRecord::new(*key.id(), key.digest(), Owner::of(owner), now)
+                .with_name(new.name.as_str())
+                .with_scopes(new.scopes.clone())
+                .with_roles(new.roles.iter().map(String::as_str))
+                .with_allowed_cidrs(new.allowed_cidrs.iter().copied())
+                .with_allowed_origins(new.allowed_origins.iter().cloned())
+                .with_limits(new.limits.iter().copied())
+                .with_expires_at(expires_at);
             let inserted = self.store.insert(record.clone(), self.max_keys).await;
             match inserted.map_err(KeyError::Unavailable)? {
                 Inserted::Done => {
@@ -161,7 +163,7 @@ impl KeyRegistry {
         refuse_keys(owner)?;
         let (owner, limit) = (Owner::of(owner), limit.min(MAX_PAGE));
         self.store
-            .list(&owner, after, limit)
+            .list(&owner, after.map(KeyCursor::id), limit)
             .await
             .map_err(KeyError::Unavailable)
     }
@@ -176,7 +178,7 @@ impl KeyRegistry {
         refuse_keys(owner)?;
         let found = self.store.find(id).await.map_err(KeyError::Unavailable)?;
         found
-            .filter(|record| record.owner == Owner::of(owner))
+            .filter(|record| *record.owner() == Owner::of(owner))
             .ok_or(KeyError::NotFound)
     }
 
@@ -202,16 +204,16 @@ impl KeyRegistry {
             return Err(KeyError::Invalid(ConfigError::new("overlap", problem)));
         }
         let record = self.get(owner, id).await?;
-        self.check_authority(owner, &record.scopes, &record.roles)?;
+        self.check_record(owner, &record)?;
         let now = self.clock.now();
-        if record.revoked_at.is_some() || record.expires_at.is_some_and(|end| now >= end) {
+        if record.revoked_at().is_some() || record.expires_at().is_some_and(|end| now >= end) {
             return Err(KeyError::Conflict);
         }
         let key = self
             .format
             .generate_for(*id)
             .map_err(KeyError::Unavailable)?;
-        let rotation = Rotation::new(record.digest, key.digest(), now + overlap);
+        let rotation = Rotation::new(record.digest(), key.digest(), now, now + overlap);
         let rotated = self.store.rotate(id, &rotation).await;
         match rotated.map_err(KeyError::Unavailable)? {
             Rotated::Done => {}
@@ -220,12 +222,9 @@ impl KeyRegistry {
         }
         self.record(EventKind::KeyRotated, owner, id, None);
         // Not read again: the secret exists here only, and a store that fails now would lose it.
-        let mut record = KeyRecord::clone(&record);
-        record.previous = Some(PreviousSecret::new(
-            rotation.replaces,
-            rotation.previous_valid_until,
-        ));
-        record.digest = rotation.digest;
+        let record = KeyRecord::clone(&record)
+            .with_previous(rotation.previous())
+            .with_digest(rotation.digest);
         Ok(CreatedKey { key, record })
     }
 
@@ -246,7 +245,7 @@ impl KeyRegistry {
         {
             return Err(KeyError::NotFound);
         }
-        if record.revoked_at.is_none() {
+        if record.revoked_at().is_none() {
             self.record(EventKind::Revoked, owner, id, Some("key"));
         }
         Ok(())
@@ -266,7 +265,7 @@ impl KeyRegistry {
     ) -> Result<(), KeyError> {
         let record = self.get(owner, id).await?;
         if !disabled {
-            self.check_authority(owner, &record.scopes, &record.roles)?;
+            self.check_record(owner, &record)?;
         }
         self.switch(id, DisabledBy::Owner, disabled).await
     }
@@ -314,12 +313,16 @@ impl KeyRegistry {
         Ok(revoked)
     }
 
+    fn check_record(&self, owner: &Identity, record: &KeyRecord) -> Result<(), KeyError> {
+        self.check_authority(owner, record.scopes(), record.roles())
+    }
+
     /// Whether the owner has what a key of these scopes and roles may do.
-    fn check_authority(
+    fn check_authority<'a>(
         &self,
         owner: &Identity,
         scopes: &ScopeSet,
-        roles: &[String],
+        mut roles: impl Iterator<Item = &'a str>,
     ) -> Result<(), KeyError> {
         let held = match &self.grantable {
             Some(grantable) => &grantable(owner),
@@ -331,7 +334,7 @@ impl KeyRegistry {
             let error = AuthError::new(AuthErrorKind::InsufficientScope, "key_exceeds_owner");
             return Err(KeyError::Refused(error.with_needed(needed)));
         }
-        if !roles.iter().all(|role| owner.has_role(role)) {
+        if !roles.all(|role| owner.has_role(role)) {
             let error = AuthError::new(AuthErrorKind::Forbidden, "key_exceeds_owner");
             return Err(KeyError::Refused(error));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_layer::{ConfigError, ScopeSet};
+use auth_layer::{ConfigError, Origin, Rate, ScopeSet};
 use ipnet::IpNet;
 
 use super::check_lifetime;
@@ -17,6 +17,8 @@ pub struct NewKey {
     pub(super) roles: Vec<String>,
     pub(super) expires_in: Option<Duration>,
     pub(super) allowed_cidrs: Vec<IpNet>,
+    pub(super) allowed_origins: Vec<Origin>,
+    pub(super) limits: Vec<Rate>,
 }
 
 impl NewKey {
@@ -28,6 +30,8 @@ impl NewKey {
             roles: Vec::new(),
             expires_in: None,
             allowed_cidrs: Vec::new(),
+            allowed_origins: Vec::new(),
+            limits: Vec::new(),
         }
     }
 
@@ -58,6 +62,19 @@ impl NewKey {
         self
     }
 
+    /// From which web sites it may be used. Default: from anything.
+    pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
+        self.allowed_origins = origins.into_iter().collect();
+        self
+    }
+
+    /// How often it may be used, at most four rates at once, such as `100/m` and `10000/30d`. Default:
+    /// as often as one likes.
+    pub fn limits(mut self, limits: impl IntoIterator<Item = Rate>) -> Self {
+        self.limits = limits.into_iter().collect();
+        self
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let name = &self.name;
         if name.trim().is_empty()
@@ -68,6 +85,12 @@ impl NewKey {
         }
         if self.allowed_cidrs.len() > 100 {
             return Err(ConfigError::new("allowed_cidrs", "must be at most 100"));
+        }
+        if self.allowed_origins.len() > 100 {
+            return Err(ConfigError::new("allowed_origins", "must be at most 100"));
+        }
+        if self.limits.len() > 4 {
+            return Err(ConfigError::new("limits", "must be at most 4"));
         }
         check_lifetime(self.expires_in)
     }

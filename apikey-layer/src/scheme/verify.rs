@@ -24,10 +24,16 @@ use crate::{KeyOwners as _, KeyRecord, OwnerAuthority};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SupersededKey {
+    replaced_at: SystemTime,
     valid_until: SystemTime,
 }
 
 impl SupersededKey {
+    /// When it was replaced.
+    pub fn replaced_at(&self) -> SystemTime {
+        self.replaced_at
+    }
+
     /// The first moment at which the old secret is no longer good.
     pub fn valid_until(&self) -> SystemTime {
         self.valid_until
@@ -49,7 +55,7 @@ pub(super) fn now(inner: &Inner, key: PresentedKey) -> Verdict<PresentedKey> {
         Lookup::Wait => return Verdict::Wait(key),
     };
     let authority = match (&inner.owners, &found) {
-        (Some(owners), Some(record)) => match owners.authority_now(&record.owner) {
+        (Some(owners), Some(record)) => match owners.authority_now(record.owner()) {
             Lookup::Found(authority) => Ok(Some(authority)),
             Lookup::Missing => Err(owner_gone()),
             Lookup::Wait => return Verdict::Wait(key),
@@ -74,7 +80,7 @@ impl Inner {
         let Some(owners) = &self.owners else {
             return Ok(good.identity(None));
         };
-        let authority = owners.authority(&good.record.owner).await;
+        let authority = owners.authority(good.record.owner()).await;
         let authority = authority.map_err(could_not_ask)?;
         let authority = authority.ok_or_else(owner_gone)?;
         Ok(good.identity(Some(&authority)))
@@ -86,9 +92,9 @@ impl Inner {
         const NO_DIGEST: SecretDigest = SecretDigest::from_bytes([0; 32]);
 
         let record = found.as_deref();
-        let previous = record.and_then(|record| record.previous);
+        let previous = record.and_then(KeyRecord::previous);
         let sent = key.digest();
-        let current = sent == record.map_or(NO_DIGEST, |record| record.digest);
+        let current = sent == record.map_or(NO_DIGEST, KeyRecord::digest);
         let old = sent == previous.map_or(NO_DIGEST, |previous| previous.digest);
 
         let Some(record) = found else {
@@ -98,6 +104,7 @@ impl Inner {
         let superseded = match previous {
             _ if current => None,
             Some(previous) if old && now < previous.valid_until => Some(SupersededKey {
+                replaced_at: previous.replaced_at,
                 valid_until: previous.valid_until,
             }),
             Some(_) if old => return Err(expired("replaced_secret")),
@@ -109,8 +116,8 @@ impl Inner {
                 &Event::new(EventKind::SupersededKeyUsed)
                     .with_scheme("api-key")
                     .with_reason("replaced_secret_used")
-                    .with_claimed_subject(&record.owner.subject)
-                    .with_object_id(record.id.as_str()),
+                    .with_claimed_subject(&record.owner().subject)
+                    .with_object_id(record.id().as_str()),
             );
         }
         Ok(Good { record, superseded })
@@ -120,21 +127,21 @@ impl Inner {
 /// Everything but the secret.
 fn check(record: &KeyRecord, key: &PresentedKey, now: SystemTime) -> Result<(), AuthError> {
     let revoked = |reason| Err(AuthError::new(AuthErrorKind::Revoked, reason));
-    if record.revoked_at.is_some() {
+    if record.revoked_at().is_some() {
         return revoked("key_revoked");
     }
     if record.is_disabled() {
         return revoked("key_disabled");
     }
-    if record.expires_at.is_some_and(|end| now >= end) {
+    if record.expires_at().is_some_and(|end| now >= end) {
         return Err(expired("key_expired"));
     }
-    if !record.allowed_cidrs.is_empty() {
+    if !record.allowed_cidrs().is_empty() {
         // An address that is not known is in no network.
         let address = key
             .address
             .ok_or_else(|| AuthError::invalid("address_unknown"))?;
-        let mut networks = record.allowed_cidrs.iter();
+        let mut networks = record.allowed_cidrs().iter();
         if !networks.any(|network| network.contains(&address)) {
             return Err(AuthError::invalid("address_not_allowed"));
         }
@@ -155,24 +162,24 @@ impl Good {
                 .scopes(authority.scopes_of(record))
                 .roles(authority.roles_of(record)),
             None => identity
-                .scopes(record.scopes.clone())
-                .roles(record.roles.iter().map(String::as_str)),
+                .scopes(record.scopes().clone())
+                .roles(record.roles()),
         };
         identity.build()
     }
 
     fn principal(&self) -> IdentityBuilder {
         let record = &*self.record;
-        let mut identity =
-            Identity::builder("api-key", record.owner.subject.as_str()).key_id(record.id.as_str());
-        if let Some(issuer) = &record.owner.issuer {
+        let mut identity = Identity::builder("api-key", record.owner().subject.as_str())
+            .key_id(record.id().as_str());
+        if let Some(issuer) = &record.owner().issuer {
             identity = identity.issuer(issuer.as_str());
         }
-        if let Some(tenant) = &record.owner.tenant {
+        if let Some(tenant) = &record.owner().tenant {
             identity = identity.tenant(tenant.as_str());
         }
         let end = self.superseded.map(|superseded| superseded.valid_until);
-        if let Some(end) = record.expires_at.into_iter().chain(end).min() {
+        if let Some(end) = record.expires_at().into_iter().chain(end).min() {
             identity = identity.expires_at(end);
         }
         match self.superseded {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use auth_layer::{AuthError, ConfigError, SharedClock};
 
-use super::{ApiKeyStore, Inserted, KeyCursor, Lookup, Rotated, Rotation, SharedApiKeyStore};
+use super::{ApiKeyStore, Inserted, Lookup, Rotated, Rotation, SharedApiKeyStore};
 use crate::changes::Remembers;
 use crate::remembered::{Limits, Owned, Remembered};
 use crate::{
@@ -184,7 +184,7 @@ impl ApiKeyStore for CachedApiKeys {
             async move {
                 let found = store.find(&id).await?;
                 Ok(found.map(|found| Owned {
-                    owner: OwnerDigest::of(&found.owner),
+                    owner: OwnerDigest::of(found.owner()),
                     found,
                 }))
             }
@@ -193,7 +193,7 @@ impl ApiKeyStore for CachedApiKeys {
     }
 
     async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
-        let _changing = self.changing(KeyChange::Key(record.id));
+        let _changing = self.changing(KeyChange::Key(*record.id()));
         self.inner.store.insert(record, limit).await
     }
 
@@ -222,10 +222,15 @@ impl ApiKeyStore for CachedApiKeys {
         self.inner.store.set_disabled(id, by, disabled).await
     }
 
+    // Who may do what is as before: nothing is forgotten.
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        self.inner.store.touch(uses).await
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.inner.store.list(owner, after, limit).await

@@ -24,10 +24,10 @@ impl KeyCursor {
     /// The place right behind this key.
     #[must_use]
     pub const fn after(record: &KeyRecord) -> Self {
-        Self(record.id)
+        Self(*record.id())
     }
 
-    /// For stores: the id behind which the page begins. There need be no such key.
+    /// The id behind which the page begins. There need be no such key.
     pub const fn id(&self) -> &KeyId {
         &self.0
     }

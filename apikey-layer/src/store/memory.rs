@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use auth_layer::AuthError;
 
-use super::{ApiKeyStore, Inserted, KeyCursor, Lookup, Rotated, Rotation};
-use crate::{DisabledBy, KeyId, KeyRecord, Owner, PreviousSecret};
+use super::{ApiKeyStore, Inserted, Lookup, Rotated, Rotation};
+use crate::{DisabledBy, KeyId, KeyRecord, Owner};
 
 /// Enough that two requests seldom meet at one lock.
 const SHARDS: usize = 16;
@@ -90,15 +90,10 @@ impl MemoryApiKeys {
 
 /// Whether a key counts when a new one is made.
 fn is_live(record: &KeyRecord, new: &KeyRecord) -> bool {
-    let expired = record.expires_at.is_some_and(|end| new.created_at >= end);
-    record.revoked_at.is_none() && !expired
-}
-
-/// Keeps the time of the first; true if this is it.
-fn revoke(record: &mut KeyRecord, at: SystemTime) -> bool {
-    let first = record.revoked_at.is_none();
-    record.revoked_at.get_or_insert(at);
-    first
+    let expired = record
+        .expires_at()
+        .is_some_and(|end| new.created_at() >= end);
+    record.revoked_at().is_none() && !expired
 }
 
 impl ApiKeyStore for MemoryApiKeys {
@@ -111,7 +106,7 @@ impl ApiKeyStore for MemoryApiKeys {
     }
 
     async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
-        let (id, owner) = (record.id, record.owner.clone());
+        let (id, owner) = (*record.id(), record.owner().clone());
         // Held until the key is there too, so that `revoke_owned_by` misses none and two inserts
         // cannot share the last room.
         let mut owners = self.owners();
@@ -138,32 +133,19 @@ impl ApiKeyStore for MemoryApiKeys {
     }
 
     async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
-        let rotated = self.change(id, |record| {
-            if record.revoked_at.is_some() {
-                return Rotated::Revoked;
-            }
-            if record.digest != rotation.replaces {
-                return Rotated::Changed;
-            }
-            record.previous = Some(PreviousSecret::new(
-                record.digest,
-                rotation.previous_valid_until,
-            ));
-            record.digest = rotation.digest;
-            Rotated::Done
-        });
+        let rotated = self.change(id, |record| record.rotate(rotation));
         Ok(rotated.unwrap_or(Rotated::NotFound))
     }
 
     async fn revoke(&self, id: &KeyId, at: SystemTime) -> Result<bool, AuthError> {
-        Ok(self.change(id, |record| revoke(record, at)).is_some())
+        Ok(self.change(id, |record| record.revoke(at)).is_some())
     }
 
     async fn revoke_owned_by(&self, owner: &Owner, at: SystemTime) -> Result<usize, AuthError> {
         let ids = self.owned_by(owner, None, usize::MAX);
         let revoked = ids
             .iter()
-            .filter(|id| self.change(id, |record| revoke(record, at)) == Some(true));
+            .filter(|id| self.change(id, |record| record.revoke(at)) == Some(true));
         Ok(revoked.count())
     }
 
@@ -177,13 +159,20 @@ impl ApiKeyStore for MemoryApiKeys {
         Ok(changed.is_some())
     }
 
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        for (id, at) in uses {
+            self.change(id, |record| record.touch(*at));
+        }
+        Ok(())
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
-        let ids = self.owned_by(owner, after.map(KeyCursor::id), limit);
+        let ids = self.owned_by(owner, after, limit);
         Ok(ids.iter().filter_map(|id| self.get(id)).collect())
     }
 }

@@ -14,7 +14,7 @@ pub use self::cached::CachedApiKeys;
 pub use self::cursor::{InvalidKeyCursor, KeyCursor};
 pub use self::memory::MemoryApiKeys;
 pub use self::shared::SharedApiKeyStore;
-use crate::{DisabledBy, KeyId, KeyRecord, Owner};
+use crate::{DisabledBy, KeyId, KeyRecord, Owner, PreviousSecret};
 
 /// Where API keys are kept.
 ///
@@ -35,7 +35,8 @@ use crate::{DisabledBy, KeyId, KeyRecord, Owner};
 ///   change made through another process may be missing for as long as the store documents, at most
 ///   a minute; that is how late a revocation may take effect there. A change made through this store
 ///   is seen at once. [`KeyRegistry`](crate::KeyRegistry) never reads through them.
-/// - A switch of [`set_disabled`](Self::set_disabled) moves nothing else, the other switch included.
+/// - A switch of [`set_disabled`](Self::set_disabled) moves nothing else, the other switch included;
+///   nor does [`touch`](Self::touch), which never takes a time back.
 /// - An error means "could not ask". It is never read as "no such key": the request is answered 503.
 ///
 /// `auth_test::contract::api_key_store` checks an implementation against this.
@@ -127,7 +128,21 @@ pub trait ApiKeyStore: Send + Sync + 'static {
         disabled: bool,
     ) -> impl Future<Output = Result<bool, AuthError>> + Send;
 
-    /// At most `limit` keys of an owner, in the order of their ids, those after the id of `after`.
+    /// Takes down when keys were last used. A time that is kept already and is later stays; keys that do
+    /// not exist are skipped.
+    ///
+    /// It is called behind the requests, with many keys at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store cannot be written to. Some uses may be taken down then; ask again.
+    fn touch(
+        &self,
+        uses: &[(KeyId, SystemTime)],
+    ) -> impl Future<Output = Result<(), AuthError>> + Send;
+
+    /// At most `limit` keys of an owner, in the order of their ids, those after `after`; there need be
+    /// no such key.
     ///
     /// # Errors
     ///
@@ -135,7 +150,7 @@ pub trait ApiKeyStore: Send + Sync + 'static {
     fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Arc<KeyRecord>>, AuthError>> + Send;
 }
@@ -173,6 +188,8 @@ pub struct Rotation {
     pub replaces: SecretDigest,
     /// The digest that it gets.
     pub digest: SecretDigest,
+    /// When that is.
+    pub replaced_at: SystemTime,
     /// The first moment at which the replaced secret is no longer good.
     pub previous_valid_until: SystemTime,
 }
@@ -183,13 +200,20 @@ impl Rotation {
     pub const fn new(
         replaces: SecretDigest,
         digest: SecretDigest,
+        replaced_at: SystemTime,
         previous_valid_until: SystemTime,
     ) -> Self {
         Self {
             replaces,
             digest,
+            replaced_at,
             previous_valid_until,
         }
+    }
+
+    /// The secret that it replaces, as it is kept from then on.
+    pub const fn previous(&self) -> PreviousSecret {
+        PreviousSecret::new(self.replaces, self.replaced_at, self.previous_valid_until)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use auth_layer::AuthError;
 
-use super::{ApiKeyStore, Inserted, KeyCursor, Lookup, Rotated, Rotation};
+use super::{ApiKeyStore, Inserted, Lookup, Rotated, Rotation};
 use crate::{DisabledBy, KeyId, KeyRecord, Owner};
 
 /// Any [`ApiKeyStore`], shared and type-erased, so that schemes and handlers need no type parameter.
@@ -70,10 +70,14 @@ impl ApiKeyStore for SharedApiKeyStore {
         self.store.set_disabled(id, by, disabled).await
     }
 
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        self.store.touch(uses).await
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.store.list(owner, after, limit).await
@@ -99,10 +103,11 @@ trait DynStore: Send + Sync {
     fn revoke_owned_by<'a>(&'a self, owner: &'a Owner, at: SystemTime) -> Boxed<'a, usize>;
     fn set_disabled<'a>(&'a self, id: &'a KeyId, by: DisabledBy, disabled: bool)
     -> Boxed<'a, bool>;
+    fn touch<'a>(&'a self, uses: &'a [(KeyId, SystemTime)]) -> Boxed<'a, ()>;
     fn list<'a>(
         &'a self,
         owner: &'a Owner,
-        after: Option<&'a KeyCursor>,
+        after: Option<&'a KeyId>,
         limit: usize,
     ) -> Boxed<'a, Vec<Arc<KeyRecord>>>;
 }
@@ -145,10 +150,14 @@ impl<T: ApiKeyStore> DynStore for T {
         Box::pin(ApiKeyStore::set_disabled(self, id, by, disabled))
     }
 
+    fn touch<'a>(&'a self, uses: &'a [(KeyId, SystemTime)]) -> Boxed<'a, ()> {
+        Box::pin(ApiKeyStore::touch(self, uses))
+    }
+
     fn list<'a>(
         &'a self,
         owner: &'a Owner,
-        after: Option<&'a KeyCursor>,
+        after: Option<&'a KeyId>,
         limit: usize,
     ) -> Boxed<'a, Vec<Arc<KeyRecord>>> {
         Box::pin(ApiKeyStore::list(self, owner, after, limit))

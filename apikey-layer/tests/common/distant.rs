@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use apikey_layer::{
-    ApiKeyStore, DisabledBy, Inserted, KeyCursor, KeyId, KeyRecord, MemoryApiKeys, Owner, Rotated,
-    Rotation,
+    ApiKeyStore, DisabledBy, Inserted, KeyId, KeyRecord, MemoryApiKeys, Owner, Rotated, Rotation,
 };
 use auth_layer::AuthError;
 use tokio::sync::{Semaphore, watch};
@@ -112,10 +111,14 @@ impl ApiKeyStore for Distant {
         self.keys.set_disabled(id, by, disabled).await
     }
 
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        self.keys.touch(uses).await
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.keys.list(owner, after, limit).await

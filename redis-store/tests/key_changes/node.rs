@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use apikey_layer::{
-    ApiKey, ApiKeyStore, ApiKeys, CachedApiKeys, CachedKeyOwners, DisabledBy, Inserted, KeyCursor,
-    KeyFormat, KeyId, KeyOwners, KeyRecord, KeyRegistry, MemoryApiKeys, NewKey, Owner,
-    OwnerAuthority, Rotated, Rotation,
+    ApiKey, ApiKeyStore, ApiKeys, CachedApiKeys, CachedKeyOwners, DisabledBy, Inserted, KeyFormat,
+    KeyId, KeyOwners, KeyRecord, KeyRegistry, MemoryApiKeys, NewKey, Owner, OwnerAuthority,
+    Rotated, Rotation,
 };
 use auth_layer::{AuthError, AuthLayer, EmptyBody, Events, Identity, SharedClock};
 use axum::http::{Request, Response, StatusCode};
@@ -82,10 +82,14 @@ impl ApiKeyStore for Database {
         self.keys.set_disabled(id, by, disabled).await
     }
 
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        self.keys.touch(uses).await
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.keys.list(owner, after, limit).await

@@ -18,7 +18,7 @@ impl Step for Rotate {
 
     async fn run(&self, connection: &mut Connection) -> Result<Rotated, Error> {
         const ROTATE: &str = "UPDATE auth_api_keys SET previous_digest = digest, \
-            previous_valid_until = $4, digest = $3 \
+            previous_replaced_at = $4, previous_valid_until = $5, digest = $3 \
             WHERE key_id = $1 AND digest = $2 AND revoked_at IS NULL";
         const REVOKED: &str = "SELECT revoked_at FROM auth_api_keys WHERE key_id = $1";
 
@@ -27,6 +27,7 @@ impl Step for Rotate {
             id.as_str().into(),
             rotation.replaces.as_bytes().into(),
             rotation.digest.as_bytes().into(),
+            millis(rotation.replaced_at).into(),
             millis(rotation.previous_valid_until).into(),
         ];
         if connection.execute(ROTATE, &parameters).await? == 1 {
@@ -97,5 +98,24 @@ impl Step for SetDisabled {
         };
         let parameters = [self.id.as_str().into(), self.disabled.into()];
         Ok(connection.execute(sql, &parameters).await? == 1)
+    }
+}
+
+pub(super) struct Touch(pub(super) Vec<(KeyId, i64)>);
+
+impl Step for Touch {
+    type Output = ();
+
+    const ACCESS: Access = Access::Transaction;
+
+    async fn run(&self, connection: &mut Connection) -> Result<(), Error> {
+        const TOUCH: &str = "UPDATE auth_api_keys SET last_used_at = $2 \
+            WHERE key_id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
+
+        for (id, at) in &self.0 {
+            let parameters = [id.as_str().into(), (*at).into()];
+            connection.execute(TOUCH, &parameters).await?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! A new key.
 
-use apikey_layer::{Inserted, KeyRecord};
+use apikey_layer::{DisabledBy, Inserted, KeyRecord};
 use sqlx::Error;
 
 use super::row::{attributes, owner_key};
@@ -21,30 +21,33 @@ impl Step for Insert {
 
     async fn run(&self, connection: &mut Connection) -> Result<Inserted, Error> {
         const INSERT: &str = "INSERT INTO auth_api_keys (key_id, digest, previous_digest, \
-            previous_valid_until, owner_key, created_at, expires_at, revoked_at, \
-            disabled_by_owner, disabled_by_operator, attributes) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+            previous_replaced_at, previous_valid_until, owner_key, created_at, expires_at, \
+            revoked_at, last_used_at, disabled_by_owner, disabled_by_operator, attributes) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
         const LIVE: &str = "SELECT COUNT(*) FROM auth_api_keys WHERE owner_key = $1 \
             AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) AND key_id <> $3";
 
         let record = &self.record;
-        let owner = owner_key(&record.owner);
-        let previous = record.previous.as_ref();
-        let created_at = millis(record.created_at);
+        let owner = owner_key(record.owner());
+        let (digest, previous) = (record.digest(), record.previous());
+        let previous = previous.as_ref();
+        let created_at = millis(record.created_at());
         let attributes = attributes(record)?;
         // So that two inserts cannot share the last room, and `revoke_owned_by` misses none.
         connection.lock(lock_of("key owner", &owner)).await?;
         let parameters = [
-            record.id.as_str().into(),
-            record.digest.as_bytes().into(),
+            record.id().as_str().into(),
+            digest.as_bytes().into(),
             previous.map(|previous| previous.digest.as_bytes()).into(),
+            previous.map(|previous| millis(previous.replaced_at)).into(),
             previous.map(|previous| millis(previous.valid_until)).into(),
             (&owner).into(),
             created_at.into(),
-            record.expires_at.map(millis).into(),
-            record.revoked_at.map(millis).into(),
-            record.disabled_by_owner.into(),
-            record.disabled_by_operator.into(),
+            record.expires_at().map(millis).into(),
+            record.revoked_at().map(millis).into(),
+            record.last_used_at().map(millis).into(),
+            record.is_disabled_by(DisabledBy::Owner).into(),
+            record.is_disabled_by(DisabledBy::Operator).into(),
             attributes.as_str().into(),
         ];
         if connection.execute(INSERT, &parameters).await? == 0 {
@@ -53,7 +56,7 @@ impl Step for Insert {
         let parameters = [
             (&owner).into(),
             created_at.into(),
-            record.id.as_str().into(),
+            record.id().as_str().into(),
         ];
         let live = connection.one(LIVE, &parameters).await?.int(0)?;
         let is_full = usize::try_from(live).unwrap_or(usize::MAX) >= self.limit;

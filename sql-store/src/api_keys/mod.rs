@@ -8,18 +8,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use apikey_layer::{
-    ApiKeyStore, DisabledBy, Inserted, KeyCursor, KeyId, KeyRecord, Owner, Rotated, Rotation,
-};
+use apikey_layer::{ApiKeyStore, DisabledBy, Inserted, KeyId, KeyRecord, Owner, Rotated, Rotation};
 use auth_layer::AuthError;
 
-use self::change::{Revoke, RevokeOwned, Rotate, SetDisabled};
+use self::change::{Revoke, RevokeOwned, Rotate, SetDisabled, Touch};
 use self::insert::Insert;
 use self::row::{Find, List, owner_key};
 use crate::database::Pools;
 use crate::time::millis;
 
 const REASON: &str = "sql_api_keys";
+
+/// How many uses are written in one transaction: others who write wait for it.
+const TOUCHED_AT_ONCE: usize = 500;
 
 /// API keys in the table `auth_api_keys`: an [`ApiKeyStore`]. Of the keys it holds the SHA-256. Times are
 /// kept to the millisecond.
@@ -73,15 +74,25 @@ impl ApiKeyStore for SqlApiKeys {
         self.pools.run(step, REASON).await
     }
 
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        let mut uses: Vec<_> = uses.iter().map(|(id, at)| (*id, millis(*at))).collect();
+        // All in one order, so that two nodes do not wait for each other.
+        uses.sort_unstable();
+        for uses in uses.chunks(TOUCHED_AT_ONCE) {
+            self.pools.run(Touch(uses.to_vec()), REASON).await?;
+        }
+        Ok(())
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         let step = List {
             owner: owner_key(owner),
-            after: after.map(|after| *after.id()),
+            after: after.copied(),
             limit: i64::try_from(limit).unwrap_or(i64::MAX),
         };
         self.pools.run(step, REASON).await

@@ -1,12 +1,13 @@
 //! A key as a row, and the statements that only read.
 
+use std::error::Error;
+use std::str::FromStr;
 use std::sync::Arc;
 
-use apikey_layer::{KeyId, KeyRecord, Owner, PreviousSecret};
-use auth_layer::SecretDigest;
+use apikey_layer::{DisabledBy, KeyId, KeyRecord, Owner, PreviousSecret};
+use auth_layer::{Origin, Rate, SecretDigest};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use sqlx::Error;
 
 use crate::attributes::{Attributes, from_json, to_json};
 use crate::connection::{Connection, Row, undecodable};
@@ -22,22 +23,40 @@ struct KeyAttributes {
     name: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     networks: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    origins: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<String>,
     #[serde(flatten)]
     rest: Attributes,
 }
 
-pub(super) fn attributes(record: &KeyRecord) -> Result<String, Error> {
+pub(super) fn attributes(record: &KeyRecord) -> Result<String, sqlx::Error> {
     to_json(&KeyAttributes {
-        subject: record.owner.subject.clone(),
-        name: record.name.clone(),
-        networks: record.allowed_cidrs.iter().map(IpNet::to_string).collect(),
+        subject: record.owner().subject.clone(),
+        name: record.name().to_owned(),
+        networks: texts(record.allowed_cidrs()),
+        origins: texts(record.allowed_origins()),
+        limits: texts(record.limits()),
         rest: Attributes {
-            issuer: record.owner.issuer.clone(),
-            tenant: record.owner.tenant.clone(),
-            roles: record.roles.clone(),
-            scopes: record.scopes.clone(),
+            issuer: record.owner().issuer.clone(),
+            tenant: record.owner().tenant.clone(),
+            roles: record.roles().map(str::to_owned).collect(),
+            scopes: record.scopes().clone(),
         },
     })
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(T::to_string).collect()
+}
+
+/// What a key is limited to. What cannot be read must not become "without limit".
+fn parsed<T: FromStr<Err: Error + Send + Sync + 'static>>(
+    texts: &[String],
+) -> Result<Vec<T>, sqlx::Error> {
+    let values: Result<_, T::Err> = texts.iter().map(|text| text.parse()).collect();
+    values.map_err(undecodable)
 }
 
 pub(super) fn owner_key(owner: &Owner) -> [u8; 32] {
@@ -51,33 +70,46 @@ pub(super) fn owner_key(owner: &Owner) -> [u8; 32] {
     key_of("key owner", &names)
 }
 
-fn decode(row: &Row) -> Result<Arc<KeyRecord>, Error> {
-    let attributes: KeyAttributes = from_json(&row.text(9)?)?;
+/// The columns that [`decode`] reads, in their order.
+macro_rules! columns {
+    () => {
+        "key_id, digest, previous_digest, previous_replaced_at, previous_valid_until, created_at, \
+         expires_at, revoked_at, last_used_at, disabled_by_owner, disabled_by_operator, attributes"
+    };
+}
+
+fn decode(row: &Row) -> Result<Arc<KeyRecord>, sqlx::Error> {
+    let attributes: KeyAttributes = from_json(&row.text(11)?)?;
     let mut owner = Owner::new(attributes.subject);
     owner.issuer = attributes.rest.issuer;
     owner.tenant = attributes.rest.tenant;
     let id: KeyId = row.text(0)?.parse().map_err(undecodable)?;
     let digest = SecretDigest::from_bytes(row.array(1)?);
-    let mut record = KeyRecord::new(id, digest, owner, time(row.int(4)?));
-    record.previous = match (row.optional_array(2)?, row.optional_int(3)?) {
-        (Some(digest), Some(until)) => {
+    let previous = (
+        row.optional_array(2)?,
+        row.optional_int(3)?,
+        row.optional_int(4)?,
+    );
+    let previous = match previous {
+        (Some(digest), Some(replaced), Some(until)) => {
             let digest = SecretDigest::from_bytes(digest);
-            Some(PreviousSecret::new(digest, time(until)))
+            Some(PreviousSecret::new(digest, time(replaced), time(until)))
         }
         _ => None,
     };
-    record.expires_at = row.optional_int(5)?.map(time);
-    record.revoked_at = row.optional_int(6)?.map(time);
-    record.disabled_by_owner = row.bool(7)?;
-    record.disabled_by_operator = row.bool(8)?;
-    record.name = attributes.name;
-    record.roles = attributes.rest.roles;
-    record.scopes = attributes.rest.scopes;
-    // A network that cannot be read must not become "from anywhere".
-    let networks = attributes.networks.iter().map(|network| network.parse());
-    record.allowed_cidrs = networks
-        .collect::<Result<_, ipnet::AddrParseError>>()
-        .map_err(undecodable)?;
+    let mut record = KeyRecord::new(id, digest, owner, time(row.int(5)?))
+        .with_previous(previous)
+        .with_expires_at(row.optional_int(6)?.map(time))
+        .with_revoked_at(row.optional_int(7)?.map(time))
+        .with_last_used_at(row.optional_int(8)?.map(time))
+        .with_name(attributes.name)
+        .with_roles(attributes.rest.roles)
+        .with_scopes(attributes.rest.scopes)
+        .with_allowed_cidrs(parsed::<IpNet>(&attributes.networks)?)
+        .with_allowed_origins(parsed::<Origin>(&attributes.origins)?)
+        .with_limits(parsed::<Rate>(&attributes.limits)?);
+    record.set_disabled(DisabledBy::Owner, row.bool(9)?);
+    record.set_disabled(DisabledBy::Operator, row.bool(10)?);
     Ok(Arc::new(record))
 }
 
@@ -88,10 +120,12 @@ impl Step for Find {
 
     const ACCESS: Access = Access::Read;
 
-    async fn run(&self, connection: &mut Connection) -> Result<Self::Output, Error> {
-        const FIND: &str = "SELECT key_id, digest, previous_digest, previous_valid_until, \
-            created_at, expires_at, revoked_at, disabled_by_owner, disabled_by_operator, attributes \
-            FROM auth_api_keys WHERE key_id = $1";
+    async fn run(&self, connection: &mut Connection) -> Result<Self::Output, sqlx::Error> {
+        const FIND: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM auth_api_keys WHERE key_id = $1"
+        );
 
         let row = connection.optional(FIND, &[self.0.as_str().into()]).await?;
         row.as_ref().map(decode).transpose()
@@ -109,10 +143,12 @@ impl Step for List {
 
     const ACCESS: Access = Access::Read;
 
-    async fn run(&self, connection: &mut Connection) -> Result<Self::Output, Error> {
-        const LIST: &str = "SELECT key_id, digest, previous_digest, previous_valid_until, \
-            created_at, expires_at, revoked_at, disabled_by_owner, disabled_by_operator, attributes \
-            FROM auth_api_keys WHERE owner_key = $1 AND key_id > $2 ORDER BY key_id LIMIT $3";
+    async fn run(&self, connection: &mut Connection) -> Result<Self::Output, sqlx::Error> {
+        const LIST: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM auth_api_keys WHERE owner_key = $1 AND key_id > $2 ORDER BY key_id LIMIT $3"
+        );
 
         // No id is empty, so all come after it.
         let after = self.after.as_ref().map_or("", KeyId::as_str);

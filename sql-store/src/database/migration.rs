@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0003_used_once.sql"),
     migration!("0004_signing_keys.sql"),
     migration!("0005_refresh_families.sql"),
+    migration!("0006_key_uses.sql"),
 ];
 
 /// The version that the tables have when all migrations have run.

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use apikey_layer::{
-    ApiKeyStore, DisabledBy, Inserted, KeyCursor, KeyId, KeyRecord, Lookup, Owner, PreviousSecret,
-    Rotated, Rotation,
+    ApiKeyStore, DisabledBy, Inserted, KeyId, KeyRecord, Lookup, Owner, Rotated, Rotation,
 };
 use auth_layer::AuthError;
 use auth_test::contract;
@@ -59,17 +58,18 @@ impl Naive {
     }
 
     fn revoke(&self, record: &mut KeyRecord, at: SystemTime) -> bool {
-        let first = record.revoked_at.is_none();
-        if first || self.has(Fault::KeepsTheLastRevocation) {
-            record.revoked_at = Some(at);
+        if self.has(Fault::KeepsTheLastRevocation) {
+            let first = record.revoked_at().is_none();
+            *record = record.clone().with_revoked_at(at);
+            return first;
         }
-        first
+        record.revoke(at)
     }
 
     fn is_owner(&self, record: &KeyRecord, owner: &Owner) -> bool {
         match self.has(Fault::OwnerIsSubject) {
-            true => record.owner.subject == owner.subject,
-            false => record.owner == *owner,
+            true => record.owner().subject == owner.subject,
+            false => record.owner() == owner,
         }
     }
 }
@@ -77,10 +77,9 @@ impl Naive {
 impl ApiKeyStore for Naive {
     fn find_now(&self, id: &KeyId) -> Lookup {
         match self.lock().get(id).cloned() {
-            Some(mut record) if self.has(Fault::NowIsStale) => {
+            Some(record) if self.has(Fault::NowIsStale) => {
                 // As a cache that was filled before the revocation.
-                record.revoked_at = None;
-                Lookup::Found(Arc::new(record))
+                Lookup::Found(Arc::new(record.with_revoked_at(None)))
             }
             _ => Lookup::Wait,
         }
@@ -89,20 +88,20 @@ impl ApiKeyStore for Naive {
     async fn find(&self, id: &KeyId) -> Result<Option<Arc<KeyRecord>>, AuthError> {
         let found = self.lock().get(id).cloned();
         let shown =
-            found.filter(|record| record.revoked_at.is_none() || !self.has(Fault::HidesRevoked));
+            found.filter(|record| record.revoked_at().is_none() || !self.has(Fault::HidesRevoked));
         Ok(shown.map(Arc::new))
     }
 
     async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
-        let taken = self.lock().contains_key(&record.id);
+        let taken = self.lock().contains_key(record.id());
         if taken && !self.has(Fault::InsertOverwrites) {
             return Ok(Inserted::Taken);
         }
         let owned = |keys: &BTreeMap<KeyId, KeyRecord>| {
-            let lives = |end: SystemTime| record.created_at < end;
-            let owned = keys.values().filter(|own| own.owner == record.owner);
-            let live =
-                owned.filter(|own| own.revoked_at.is_none() && own.expires_at.is_none_or(lives));
+            let lives = |end: SystemTime| record.created_at() < end;
+            let owned = keys.values().filter(|own| own.owner() == record.owner());
+            let live = owned
+                .filter(|own| own.revoked_at().is_none() && own.expires_at().is_none_or(lives));
             live.count()
         };
         let mut count = owned(&self.lock());
@@ -114,31 +113,30 @@ impl ApiKeyStore for Naive {
             count = owned(&keys);
         }
         let racy = self.has(Fault::CheckThenInsert) || self.has(Fault::InsertOverwrites);
-        if keys.contains_key(&record.id) && !racy {
+        if keys.contains_key(record.id()) && !racy {
             return Ok(Inserted::Taken);
         }
         if count >= limit && !self.has(Fault::NoLimit) {
             return Ok(Inserted::Full);
         }
-        keys.insert(record.id, record);
+        keys.insert(*record.id(), record);
         Ok(Inserted::Done)
     }
 
     async fn rotate(&self, id: &KeyId, rotation: &Rotation) -> Result<Rotated, AuthError> {
         let rotate = |record: &mut KeyRecord| {
-            let previous = record.previous.map(|previous| previous.digest);
+            let previous = record.previous().map(|previous| previous.digest);
             let by_previous =
                 self.has(Fault::RotatesWithPrevious) && previous == Some(rotation.replaces);
-            if record.revoked_at.is_some() && !self.has(Fault::RotatesRevoked) {
-                return Rotated::Revoked;
+            let revives = self.has(Fault::RotatesRevoked) && record.digest() == rotation.replaces;
+            if by_previous || revives {
+                *record = record
+                    .clone()
+                    .with_previous(rotation.previous())
+                    .with_digest(rotation.digest);
+                return Rotated::Done;
             }
-            if record.digest != rotation.replaces && !by_previous {
-                return Rotated::Changed;
-            }
-            let until = rotation.previous_valid_until;
-            record.previous = Some(PreviousSecret::new(record.digest, until));
-            record.digest = rotation.digest;
-            Rotated::Done
+            record.rotate(rotation)
         };
         Ok(self.change(id, rotate).await.unwrap_or(Rotated::NotFound))
     }
@@ -166,30 +164,37 @@ impl ApiKeyStore for Naive {
         let switch = |record: &mut KeyRecord| {
             record.set_disabled(by, disabled);
             if self.has(Fault::OneSwitch) {
-                record.disabled_by_owner = disabled;
-                record.disabled_by_operator = disabled;
+                record.set_disabled(DisabledBy::Owner, disabled);
+                record.set_disabled(DisabledBy::Operator, disabled);
             }
             if self.has(Fault::SwitchRevives) && !disabled {
-                record.revoked_at = None;
+                *record = record.clone().with_revoked_at(None);
             }
         };
         Ok(self.change(id, switch).await.is_some())
     }
 
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        for (id, at) in uses {
+            self.change(id, |record| record.touch(*at)).await;
+        }
+        Ok(())
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         let keys = self.lock();
         let mut owned: Vec<_> = keys
             .values()
             .filter(|record| self.is_owner(record, owner))
-            .filter(|record| after.is_none_or(|after| record.id > *after.id()))
+            .filter(|record| after.is_none_or(|after| record.id() > after))
             .collect();
         if self.has(Fault::ListsByName) {
-            owned.sort_by_key(|record| record.id.to_string().to_lowercase());
+            owned.sort_by_key(|record| record.id().to_string().to_lowercase());
         }
         Ok(owned
             .into_iter()

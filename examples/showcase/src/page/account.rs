@@ -123,8 +123,8 @@ impl Account<'_> {
                 ul {
                     @for key in self.keys {
                         li {
-                            code { (key.id.as_str()) } " " (key.name)
-                            @if key.revoked_at.is_some() { " (revoked)" }
+                            code { (key.id().as_str()) } " " (key.name())
+                            @if key.revoked_at().is_some() { " (revoked)" }
                         }
                     }
                 }

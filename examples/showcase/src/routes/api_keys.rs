@@ -71,12 +71,12 @@ const UNPROCESSABLE: Problem = Problem {
 /// or null.
 fn describe(record: &KeyRecord) -> Value {
     json!({
-        "id": record.id.as_str(),
-        "name": record.name,
-        "scopes": record.scopes.iter().collect::<Vec<_>>(),
-        "created_at": unix_seconds(record.created_at),
-        "expires_at": record.expires_at.map(unix_seconds),
-        "revoked_at": record.revoked_at.map(unix_seconds),
+        "id": record.id().as_str(),
+        "name": record.name(),
+        "scopes": record.scopes().iter().collect::<Vec<_>>(),
+        "created_at": unix_seconds(record.created_at()),
+        "expires_at": record.expires_at().map(unix_seconds),
+        "revoked_at": record.revoked_at().map(unix_seconds),
     })
 }
 

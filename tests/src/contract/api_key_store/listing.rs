@@ -1,6 +1,6 @@
 //! Lists and their pages.
 
-use apikey_layer::{ApiKeyStore, KeyCursor, KeyRecord, Owner};
+use apikey_layer::{ApiKeyStore, KeyRecord, Owner};
 
 use super::trial::{ROOM, Trial, digest, key_id, owner, same};
 use crate::contract::{answer, check};
@@ -11,9 +11,9 @@ const LIST: &str =
 pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
     let (ann, bob) = (owner(), owner());
     let ids = async |owner: &Owner, after: Option<&KeyRecord>, limit| {
-        let after = after.map(KeyCursor::after);
-        let listed = answer(trial.store.list(owner, after.as_ref(), limit).await);
-        listed.iter().map(|record| record.id).collect::<Vec<_>>()
+        let after = after.map(KeyRecord::id);
+        let listed = answer(trial.store.list(owner, after, limit).await);
+        listed.iter().map(|record| *record.id()).collect::<Vec<_>>()
     };
     check!(
         LIST,
@@ -24,16 +24,15 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
     // Capitals come before small letters, and digits before both, in the order of bytes.
     let mut keys = Vec::new();
     for first in ["b", "Z", "a", "9", "A", "z", "0", "B"] {
-        let mut record = trial.record(&ann);
-        record.id = key_id(first);
+        let record = trial.named(key_id(first), &ann, trial.at(0));
         answer(trial.store.insert(record.clone(), ROOM).await);
         keys.push(record);
     }
     trial.inserted(&bob).await;
-    answer(trial.store.revoke(&keys[2].id, trial.at(1)).await);
-    keys[2].revoked_at = Some(trial.at(1));
-    keys.sort_by_key(|record| record.id);
-    let sorted: Vec<_> = keys.iter().map(|record| record.id).collect();
+    answer(trial.store.revoke(keys[2].id(), trial.at(1)).await);
+    keys[2].revoke(trial.at(1));
+    keys.sort_by_key(|record| *record.id());
+    let sorted: Vec<_> = keys.iter().map(|record| *record.id()).collect();
 
     let listed = answer(trial.store.list(&ann, None, 100).await);
     for (found, expected) in listed.iter().zip(&keys) {
@@ -67,7 +66,7 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
     let between = KeyRecord::new(key_id("M"), digest(), ann.clone(), trial.at(0));
     let expected: Vec<_> = sorted
         .iter()
-        .filter(|id| **id > between.id)
+        .filter(|id| **id > *between.id())
         .copied()
         .collect();
     let page = ids(&ann, Some(&between), 100).await;
@@ -75,6 +74,6 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
         LIST,
         page == expected,
         "{page:?} instead of {expected:?} after {}",
-        between.id
+        between.id()
     );
 }

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use apikey_layer::{ApiKeyStore, DisabledBy, Inserted, PreviousSecret, Rotated};
+use apikey_layer::{ApiKeyStore, DisabledBy, Inserted, Rotated};
 
 use super::trial::{ROOM, Trial, owner, same};
 use super::{ATOMIC, FOR_GOOD, LIMIT, ROTATE, SEEN};
@@ -30,11 +30,10 @@ async fn one_of_many_inserts<S: ApiKeyStore>(trial: &Trial<S>) {
     let owner = owner();
     let first = trial.record(&owner);
     let inserted = race((0..32).map(|_| {
-        let mut record = trial.record(&owner);
-        record.id = first.id;
+        let record = trial.named(*first.id(), &owner, trial.at(0));
         let trial = trial.clone();
         async move {
-            let digest = record.digest;
+            let digest = record.digest();
             let inserted = answer(trial.store.insert(record, ROOM).await);
             (inserted == Inserted::Done).then_some(digest)
         }
@@ -46,10 +45,10 @@ async fn one_of_many_inserts<S: ApiKeyStore>(trial: &Trial<S>) {
         "{} of 32 inserts of one id",
         winners.len()
     );
-    let found = trial.stored(&first.id).await;
+    let found = trial.stored(first.id()).await;
     check!(
         "`insert` never overwrites",
-        found.digest == winners[0],
+        found.digest() == winners[0],
         "a loser's key is stored"
     );
     let listed = answer(trial.store.list(&owner, None, 10).await).len();
@@ -78,7 +77,7 @@ async fn the_last_room_is_given_once<S: ApiKeyStore>(trial: &Trial<S>) {
 async fn one_of_many_rotations<S: ApiKeyStore>(trial: &Trial<S>) {
     let mut record = trial.inserted(&owner()).await;
     let outcomes = race((0..32).map(|_| {
-        let (trial, id, rotation) = (trial.clone(), record.id, trial.rotation(&record));
+        let (trial, id, rotation) = (trial.clone(), *record.id(), trial.rotation(&record));
         async move { (answer(trial.store.rotate(&id, &rotation).await), rotation) }
     }));
     let outcomes = outcomes.await;
@@ -104,25 +103,21 @@ async fn one_of_many_rotations<S: ApiKeyStore>(trial: &Trial<S>) {
             "{outcome:?} for a loser"
         );
     }
-    record.previous = Some(PreviousSecret::new(
-        record.digest,
-        winner.previous_valid_until,
-    ));
-    record.digest = winner.digest;
+    record.rotate(&winner);
     trial.expect(&record, "parallel rotations").await;
 }
 
 /// A rotation, a revocation and a switch, of which none may write back what it has read.
 async fn nothing_undoes_a_revocation<S: ApiKeyStore>(trial: &Trial<S>) {
     let record = trial.inserted(&owner()).await;
-    let (id, rotation) = (record.id, trial.rotation(&record));
+    let (id, rotation) = (*record.id(), trial.rotation(&record));
     let mut tasks: Vec<Task<bool>> = Vec::new();
     for n in 0..12 {
         let trial = trial.clone();
         tasks.push(match n {
             4 => Box::pin(async move {
                 let revoked = answer(trial.store.revoke(&id, trial.at(3)).await);
-                let found = trial.stored(&id).await.revoked_at;
+                let found = trial.stored(&id).await.revoked_at();
                 check!(
                     FOR_GOOD,
                     found == Some(trial.at(3)),
@@ -142,30 +137,30 @@ async fn nothing_undoes_a_revocation<S: ApiKeyStore>(trial: &Trial<S>) {
     let found = trial.stored(&id).await;
     check!(
         FOR_GOOD,
-        found.revoked_at == Some(trial.at(3)),
+        found.revoked_at() == Some(trial.at(3)),
         "{:?} afterwards",
-        found.revoked_at
+        found.revoked_at()
     );
     check!(
         SEEN,
-        found.disabled_by_owner,
+        found.is_disabled_by(DisabledBy::Owner),
         "set_disabled was undone by what ran beside it"
     );
-    let right = (found.digest == rotation.digest) == rotated;
+    let right = (found.digest() == rotation.digest) == rotated;
     check!(SEEN, right, "a rotation was undone by what ran beside it");
 }
 
 async fn the_first_revocation_counts<S: ApiKeyStore>(trial: &Trial<S>) {
-    let id = trial.inserted(&owner()).await.id;
+    let id = *trial.inserted(&owner()).await.id();
     let seen = race((0..16).map(|n| {
         let trial = trial.clone();
         async move {
             answer(trial.store.revoke(&id, trial.at(100 - n)).await);
-            trial.stored(&id).await.revoked_at
+            trial.stored(&id).await.revoked_at()
         }
     }));
     let seen = seen.await;
-    let found = trial.stored(&id).await.revoked_at;
+    let found = trial.stored(&id).await.revoked_at();
     let steady = seen.iter().all(|seen| *seen == found);
     check!(
         FOR_GOOD,
@@ -202,7 +197,7 @@ async fn each_key_is_revoked_once<S: ApiKeyStore>(trial: &Trial<S>) {
     }
     let revoked: usize = race(tasks).await.into_iter().sum();
     for key in &keys {
-        let revoked = trial.stored(&key.id).await.revoked_at.is_some();
+        let revoked = trial.stored(key.id()).await.revoked_at().is_some();
         check!(OWNED, revoked, "a key that was there is not revoked");
     }
     let rest = answer(trial.store.revoke_owned_by(&owner, trial.at(2)).await);
@@ -213,7 +208,7 @@ async fn each_key_is_revoked_once<S: ApiKeyStore>(trial: &Trial<S>) {
         "{revoked} and {rest} are not {all}"
     );
     let listed = answer(trial.store.list(&owner, None, 100).await);
-    let all_revoked = listed.len() == all && listed.iter().all(|key| key.revoked_at.is_some());
+    let all_revoked = listed.len() == all && listed.iter().all(|key| key.revoked_at().is_some());
     check!(
         OWNED,
         all_revoked,
@@ -227,7 +222,7 @@ async fn a_dropped_insert_is_whole<S: ApiKeyStore>(trial: &Trial<S>, waits: usiz
     drop_after(waits, trial.store.insert(record.clone(), ROOM)).await;
     let whole = soon(async || {
         let listed = answer(trial.store.list(&owner, None, 10).await);
-        trial.find(&record.id).await.is_some() != listed.is_empty()
+        trial.find(record.id()).await.is_some() != listed.is_empty()
     });
     check!(ATOMIC, whole.await, "insert, dropped after {waits} waits");
 }
@@ -235,15 +230,11 @@ async fn a_dropped_insert_is_whole<S: ApiKeyStore>(trial: &Trial<S>, waits: usiz
 async fn a_dropped_rotation_is_whole<S: ApiKeyStore>(trial: &Trial<S>, waits: usize) {
     let before = trial.inserted(&owner()).await;
     let rotation = trial.rotation(&before);
-    drop_after(waits, trial.store.rotate(&before.id, &rotation)).await;
+    drop_after(waits, trial.store.rotate(before.id(), &rotation)).await;
     let mut after = before.clone();
-    after.previous = Some(PreviousSecret::new(
-        before.digest,
-        rotation.previous_valid_until,
-    ));
-    after.digest = rotation.digest;
+    after.rotate(&rotation);
     let whole = soon(async || {
-        let found = trial.stored(&before.id).await;
+        let found = trial.stored(before.id()).await;
         same(&found, &before) || same(&found, &after)
     });
     check!(ATOMIC, whole.await, "rotate, dropped after {waits} waits");

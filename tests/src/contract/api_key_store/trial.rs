@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use apikey_layer::{ApiKeyStore, Inserted, KeyId, KeyRecord, Lookup, Owner, Rotation};
+use apikey_layer::{ApiKeyStore, DisabledBy, Inserted, KeyId, KeyRecord, Lookup, Owner, Rotation};
 use auth_layer::SecretDigest;
 
 use super::SEEN;
@@ -31,16 +31,24 @@ impl<S: ApiKeyStore> Trial<S> {
 
     /// A key with everything that a key may have.
     pub(super) fn record(&self, owner: &Owner) -> KeyRecord {
-        let id = key_id("k");
-        let mut record = KeyRecord::new(id, digest(), owner.clone(), self.start);
-        record.name = "Deployment, \u{fc}ber Nacht".to_owned();
-        record.scopes = "reports:read reports:write".parse().expect("scopes");
-        record.roles = vec!["editor".to_owned(), "admin".to_owned()];
-        record.allowed_cidrs = ["10.0.0.0/8", "2001:db8::/32"]
-            .map(|network| network.parse().expect("a network"))
-            .to_vec();
-        record.expires_at = Some(self.at(3_600));
-        record
+        self.named(key_id("k"), owner, self.start)
+    }
+
+    /// As [`record`](Self::record), with this id and made at this time.
+    pub(super) fn named(&self, id: KeyId, owner: &Owner, created_at: SystemTime) -> KeyRecord {
+        KeyRecord::new(id, digest(), owner.clone(), created_at)
+            .with_name("Deployment, \u{fc}ber Nacht")
+            .with_scopes("reports:read reports:write".parse().expect("scopes"))
+            .with_roles(["editor", "admin"])
+            .with_allowed_cidrs(
+                ["10.0.0.0/8", "2001:db8::/32"].map(|network| network.parse().expect("a network")),
+            )
+            .with_allowed_origins(
+                ["https://app.example", "http://localhost:3000"]
+                    .map(|origin| origin.parse().expect("an origin")),
+            )
+            .with_limits(["100/m", "10000/30d"].map(|rate| rate.parse().expect("a rate")))
+            .with_expires_at(self.at(3_600))
     }
 
     /// Inserts a key and returns it.
@@ -79,7 +87,7 @@ impl<S: ApiKeyStore> Trial<S> {
     }
 
     pub(super) async fn expect(&self, expected: &KeyRecord, then: &str) {
-        let found = self.stored(&expected.id).await;
+        let found = self.stored(expected.id()).await;
         check!(
             SEEN,
             same(&found, expected),
@@ -88,7 +96,7 @@ impl<S: ApiKeyStore> Trial<S> {
     }
 
     pub(super) fn rotation(&self, record: &KeyRecord) -> Rotation {
-        Rotation::new(record.digest, digest(), self.at(600))
+        Rotation::new(record.digest(), digest(), self.at(2), self.at(600))
     }
 }
 
@@ -122,22 +130,27 @@ pub(super) fn digest() -> SecretDigest {
 
 /// Whether two records are the same in all parts.
 pub(super) fn same(left: &KeyRecord, right: &KeyRecord) -> bool {
-    let sorted = |roles: &[String]| {
-        let mut roles = roles.to_vec();
+    let roles = |record: &KeyRecord| {
+        let mut roles: Vec<_> = record.roles().map(str::to_owned).collect();
         roles.sort_unstable();
         roles
     };
-    left.id == right.id
-        && left.digest == right.digest
-        && left.previous == right.previous
-        && left.owner == right.owner
-        && left.name == right.name
-        && left.scopes == right.scopes
-        && sorted(&left.roles) == sorted(&right.roles)
-        && left.allowed_cidrs == right.allowed_cidrs
-        && left.created_at == right.created_at
-        && left.expires_at == right.expires_at
-        && left.revoked_at == right.revoked_at
-        && left.disabled_by_owner == right.disabled_by_owner
-        && left.disabled_by_operator == right.disabled_by_operator
+    let switches = |record: &KeyRecord| {
+        [DisabledBy::Owner, DisabledBy::Operator].map(|by| record.is_disabled_by(by))
+    };
+    left.id() == right.id()
+        && left.digest() == right.digest()
+        && left.previous() == right.previous()
+        && left.owner() == right.owner()
+        && left.name() == right.name()
+        && left.scopes() == right.scopes()
+        && roles(left) == roles(right)
+        && left.allowed_cidrs() == right.allowed_cidrs()
+        && left.allowed_origins() == right.allowed_origins()
+        && left.limits() == right.limits()
+        && left.created_at() == right.created_at()
+        && left.expires_at() == right.expires_at()
+        && left.revoked_at() == right.revoked_at()
+        && left.last_used_at() == right.last_used_at()
+        && switches(left) == switches(right)
 }

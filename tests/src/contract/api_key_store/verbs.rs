@@ -18,6 +18,7 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
     a_rotation_needs_the_digest(trial).await;
     a_revocation_is_for_good(trial).await;
     a_switch_changes_nothing_else(trial).await;
+    the_last_use_is_the_latest(trial).await;
     an_owner_gets_no_more_than_the_limit(trial).await;
     the_keys_of_one_owner_end(trial).await;
 }
@@ -29,16 +30,17 @@ async fn what_was_inserted_is_found<S: ApiKeyStore>(trial: &Trial<S>) {
         "a key that never was"
     );
     let plain = KeyRecord::new(key_id("k"), digest(), Owner::new("plain"), trial.at(0));
-    let mut expired = trial.record(&owner());
-    expired.expires_at = Some(expired.created_at - crate::contract::HOUR);
+    let expired = trial.record(&owner());
+    let end = expired.created_at() - crate::contract::HOUR;
+    let expired = expired.with_expires_at(end);
     let mut disabled = trial.record(&owner());
-    disabled.disabled_by_owner = true;
+    disabled.set_disabled(DisabledBy::Owner, true);
     let mut stopped = trial.record(&owner());
-    stopped.disabled_by_operator = true;
-    let mut revoked = trial.record(&owner());
-    revoked.revoked_at = Some(trial.at(1));
-    let mut rotated = trial.record(&owner());
-    rotated.previous = Some(PreviousSecret::new(digest(), trial.at(60)));
+    stopped.set_disabled(DisabledBy::Operator, true);
+    let revoked = trial.record(&owner()).with_revoked_at(trial.at(1));
+    let previous = PreviousSecret::new(digest(), trial.at(1), trial.at(60));
+    let rotated = trial.record(&owner()).with_previous(previous);
+    let used = trial.record(&owner()).with_last_used_at(trial.at(1));
     for record in [
         plain,
         trial.record(&owner()),
@@ -47,13 +49,14 @@ async fn what_was_inserted_is_found<S: ApiKeyStore>(trial: &Trial<S>) {
         stopped,
         revoked,
         rotated,
+        used,
     ] {
         check!(
             INSERT,
             answer(trial.store.insert(record.clone(), ROOM).await) == Inserted::Done,
             "not done for a new id"
         );
-        let found = trial.find(&record.id).await;
+        let found = trial.find(record.id()).await;
         check!(FIND, found.is_some(), "{record:?} is not found");
         trial.expect(&record, "insert").await;
     }
@@ -63,8 +66,7 @@ async fn a_taken_id_is_not_overwritten<S: ApiKeyStore>(trial: &Trial<S>) {
     let (ann, bob) = (owner(), owner());
     let first = trial.inserted(&ann).await;
     for owner in [&ann, &bob] {
-        let mut second = trial.record(owner);
-        second.id = first.id;
+        let second = trial.named(*first.id(), owner, trial.at(0));
         let inserted = answer(trial.store.insert(second, ROOM).await);
         check!(
             INSERT,
@@ -96,8 +98,8 @@ async fn a_rotation_needs_the_digest<S: ApiKeyStore>(trial: &Trial<S>) {
         "{unknown:?} for a key that never was"
     );
     for round in 0..2 {
-        let wrong = Rotation::new(digest(), digest(), trial.at(600));
-        let outcome = rotate(&record.id, wrong).await;
+        let wrong = Rotation::new(digest(), digest(), trial.at(2), trial.at(600));
+        let outcome = rotate(record.id(), wrong).await;
         check!(
             ROTATE,
             outcome == Rotated::Changed,
@@ -106,18 +108,17 @@ async fn a_rotation_needs_the_digest<S: ApiKeyStore>(trial: &Trial<S>) {
         trial.expect(&record, "a rotation of another digest").await;
 
         let rotation = trial.rotation(&record);
-        let outcome = rotate(&record.id, rotation).await;
+        let outcome = rotate(record.id(), rotation).await;
         check!(
             ROTATE,
             outcome == Rotated::Done,
             "{outcome:?} in round {round}"
         );
-        let previous = PreviousSecret::new(record.digest, rotation.previous_valid_until);
-        record.previous = Some(previous);
-        record.digest = rotation.digest;
+        let previous = rotation.previous();
+        record = record.with_previous(previous).with_digest(rotation.digest);
         trial.expect(&record, "a rotation").await;
 
-        let outcome = rotate(&record.id, rotation).await;
+        let outcome = rotate(record.id(), rotation).await;
         check!(
             ROTATE,
             outcome == Rotated::Changed,
@@ -125,8 +126,8 @@ async fn a_rotation_needs_the_digest<S: ApiKeyStore>(trial: &Trial<S>) {
         );
         // The replaced secret is still good, but it does not rotate.
         let outcome = rotate(
-            &record.id,
-            Rotation::new(previous.digest, digest(), trial.at(9)),
+            record.id(),
+            Rotation::new(previous.digest, digest(), trial.at(3), trial.at(9)),
         )
         .await;
         check!(
@@ -140,8 +141,8 @@ async fn a_rotation_needs_the_digest<S: ApiKeyStore>(trial: &Trial<S>) {
     }
     trial.expect(&other, "a rotation of another key").await;
 
-    answer(trial.store.revoke(&record.id, trial.at(5)).await);
-    let outcome = rotate(&record.id, trial.rotation(&record)).await;
+    answer(trial.store.revoke(record.id(), trial.at(5)).await);
+    let outcome = rotate(record.id(), trial.rotation(&record)).await;
     check!(
         ROTATE,
         outcome == Rotated::Revoked,
@@ -149,7 +150,7 @@ async fn a_rotation_needs_the_digest<S: ApiKeyStore>(trial: &Trial<S>) {
     );
     check!(
         FOR_GOOD,
-        trial.stored(&record.id).await.digest == record.digest,
+        trial.stored(record.id()).await.digest() == record.digest(),
         "it was rotated"
     );
 }
@@ -164,43 +165,42 @@ async fn a_revocation_is_for_good<S: ApiKeyStore>(trial: &Trial<S>) {
         "true for a key that never was"
     );
 
-    record.revoked_at = Some(trial.at(10));
+    record = record.with_revoked_at(trial.at(10));
     for seconds in [10, 5, 20, 10] {
-        let revoked = answer(trial.store.revoke(&record.id, trial.at(seconds)).await);
+        let revoked = answer(trial.store.revoke(record.id(), trial.at(seconds)).await);
         check!(
             "revoke: false if there is no such key",
             revoked,
             "false for a key that is there"
         );
-        let at = trial.stored(&record.id).await.revoked_at;
+        let at = trial.stored(record.id()).await.revoked_at();
         check!(
             FOR_GOOD,
-            at == record.revoked_at,
+            at == record.revoked_at(),
             "{at:?} after a revocation {seconds} s on"
         );
     }
     answer(
         trial
             .store
-            .revoke_owned_by(&record.owner, trial.at(1))
+            .revoke_owned_by(record.owner(), trial.at(1))
             .await,
     );
     for disabled in [true, false] {
         for by in [DisabledBy::Owner, DisabledBy::Operator] {
-            answer(trial.store.set_disabled(&record.id, by, disabled).await);
+            answer(trial.store.set_disabled(record.id(), by, disabled).await);
         }
     }
-    let mut again = trial.record(&record.owner);
-    again.id = record.id;
+    let again = trial.named(*record.id(), record.owner(), trial.at(0));
     check!(
         INSERT,
         answer(trial.store.insert(again, ROOM).await) == Inserted::Taken,
         "not taken for the id of a revoked key"
     );
-    let at = trial.stored(&record.id).await.revoked_at;
+    let at = trial.stored(record.id()).await.revoked_at();
     check!(
         FOR_GOOD,
-        at == record.revoked_at,
+        at == record.revoked_at(),
         "{at:?} after other verbs"
     );
     trial.expect(&other, "the revocation of another key").await;
@@ -227,7 +227,7 @@ async fn a_switch_changes_nothing_else<S: ApiKeyStore>(trial: &Trial<S>) {
         (DisabledBy::Operator, false),
         (DisabledBy::Owner, false),
     ] {
-        let there = answer(trial.store.set_disabled(&record.id, by, disabled).await);
+        let there = answer(trial.store.set_disabled(record.id(), by, disabled).await);
         check!(
             NO_KEY,
             there,
@@ -238,11 +238,46 @@ async fn a_switch_changes_nothing_else<S: ApiKeyStore>(trial: &Trial<S>) {
     }
 }
 
+async fn the_last_use_is_the_latest<S: ApiKeyStore>(trial: &Trial<S>) {
+    const TOUCH: &str = "`touch`, which never takes a time back";
+
+    let mut first = trial.inserted(&owner()).await;
+    let mut second = trial.inserted(&owner()).await;
+    for (first_use, second_use) in [(10, 20), (5, 30), (10, 5), (40, 30)] {
+        let uses = [
+            (*first.id(), trial.at(first_use)),
+            (key_id("k"), trial.at(50)),
+            (*second.id(), trial.at(second_use)),
+        ];
+        answer(trial.store.touch(&uses).await);
+        first.touch(trial.at(first_use));
+        second.touch(trial.at(second_use));
+        for key in [&first, &second] {
+            let found = trial.stored(key.id()).await.last_used_at();
+            check!(
+                TOUCH,
+                found == key.last_used_at(),
+                "{found:?} instead of {:?}",
+                key.last_used_at()
+            );
+            trial.expect(key, "touch").await;
+        }
+    }
+    answer(trial.store.touch(&[]).await);
+    answer(trial.store.revoke(first.id(), trial.at(60)).await);
+    answer(trial.store.touch(&[(*first.id(), trial.at(70))]).await);
+    let found = trial.stored(first.id()).await;
+    check!(
+        FOR_GOOD,
+        found.revoked_at().is_some(),
+        "a use has undone it"
+    );
+}
+
 async fn an_owner_gets_no_more_than_the_limit<S: ApiKeyStore>(trial: &Trial<S>) {
     let (ann, bob) = (owner(), owner());
     let insert = async |record: KeyRecord| answer(trial.store.insert(record, 2).await);
-    let mut expiring = trial.record(&ann);
-    expiring.expires_at = Some(trial.at(10));
+    let expiring = trial.record(&ann).with_expires_at(trial.at(10));
     let kept = trial.record(&ann);
     for (record, then, expected) in [
         (expiring, "no keys", Inserted::Done),
@@ -250,7 +285,7 @@ async fn an_owner_gets_no_more_than_the_limit<S: ApiKeyStore>(trial: &Trial<S>) 
         (trial.record(&ann), "two keys", Inserted::Full),
         (trial.record(&bob), "two keys of another", Inserted::Done),
     ] {
-        let (id, inserted) = (record.id, insert(record).await);
+        let (id, inserted) = (*record.id(), insert(record).await);
         check!(LIMIT, inserted == expected, "{inserted:?} after {then}");
         let there = trial.find(&id).await.is_some();
         check!(
@@ -259,18 +294,16 @@ async fn an_owner_gets_no_more_than_the_limit<S: ApiKeyStore>(trial: &Trial<S>) 
             "{there} that it is found, after {then}"
         );
     }
-    let mut later = trial.record(&ann);
-    later.created_at = trial.at(10);
+    let later = trial.named(key_id("k"), &ann, trial.at(10));
     let inserted = insert(later).await;
     check!(
         LIMIT,
         inserted == Inserted::Done,
         "{inserted:?}, and one has expired"
     );
-    answer(trial.store.revoke(&kept.id, trial.at(11)).await);
+    answer(trial.store.revoke(kept.id(), trial.at(11)).await);
     for expected in [Inserted::Done, Inserted::Full] {
-        let mut later = trial.record(&ann);
-        later.created_at = trial.at(12);
+        let later = trial.named(key_id("k"), &ann, trial.at(12));
         let inserted = insert(later).await;
         check!(
             LIMIT,
@@ -289,10 +322,10 @@ async fn the_keys_of_one_owner_end<S: ApiKeyStore>(trial: &Trial<S>) {
     for _ in 0..4 {
         keys.push(trial.inserted(&ann).await);
     }
-    answer(trial.store.revoke(&keys[0].id, trial.at(1)).await);
-    keys[0].revoked_at = Some(trial.at(1));
+    answer(trial.store.revoke(keys[0].id(), trial.at(1)).await);
+    keys[0].revoke(trial.at(1));
     let by = DisabledBy::Owner;
-    answer(trial.store.set_disabled(&keys[1].id, by, true).await);
+    answer(trial.store.set_disabled(keys[1].id(), by, true).await);
     keys[1].set_disabled(by, true);
 
     // The same subject elsewhere is somebody else.
@@ -309,27 +342,27 @@ async fn the_keys_of_one_owner_end<S: ApiKeyStore>(trial: &Trial<S>) {
         let revoked = answer(trial.store.revoke_owned_by(&ann, trial.at(seconds)).await);
         check!(OWNED, revoked == count, "{revoked} instead of {count}");
         for key in &mut keys {
-            key.revoked_at.get_or_insert(trial.at(7));
-            let found = trial.stored(&key.id).await.revoked_at;
+            key.revoke(trial.at(7));
+            let found = trial.stored(key.id()).await.revoked_at();
             check!(
                 FOR_GOOD,
-                found == key.revoked_at,
+                found == key.revoked_at(),
                 "{found:?} instead of {:?}",
-                key.revoked_at
+                key.revoked_at()
             );
             trial.expect(key, "revoke_owned_by").await;
         }
     }
     for other in &others {
-        let untouched = trial.stored(&other.id).await.revoked_at.is_none();
-        check!(OWNED, untouched, "a key of {:?}", other.owner);
+        let untouched = trial.stored(other.id()).await.revoked_at().is_none();
+        check!(OWNED, untouched, "a key of {:?}", other.owner());
     }
     let nobody = answer(trial.store.revoke_owned_by(&owner(), trial.at(1)).await);
     check!(OWNED, nobody == 0, "{nobody} keys of somebody who has none");
     let later = trial.inserted(&ann).await;
     check!(
         SEEN,
-        trial.stored(&later.id).await.revoked_at.is_none(),
+        trial.stored(later.id()).await.revoked_at().is_none(),
         "a key that came later"
     );
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use apikey_layer::{
-    ApiKeyStore, DisabledBy, Inserted, KeyCursor, KeyId, KeyRecord, Lookup, Owner, Rotated,
-    Rotation, SharedApiKeyStore,
+    ApiKeyStore, DisabledBy, Inserted, KeyId, KeyRecord, Lookup, Owner, Rotated, Rotation,
+    SharedApiKeyStore,
 };
 use auth_layer::AuthError;
 
@@ -60,10 +60,15 @@ impl<S: ApiKeyStore> ApiKeyStore for Faulty<S> {
         self.store().set_disabled(id, by, disabled).await
     }
 
+    async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        self.faults.call().await?;
+        self.store().touch(uses).await
+    }
+
     async fn list(
         &self,
         owner: &Owner,
-        after: Option<&KeyCursor>,
+        after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
         self.faults.call().await?;
