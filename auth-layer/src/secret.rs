@@ -48,8 +48,8 @@ impl SecretDigest {
     /// Compares in constant time; for combining with `&` instead of `&&`.
     pub fn ct_eq(&self, other: &Self) -> subtle::Choice {
         // By words: `subtle` would go byte by byte.
-        let pairs = self.0.chunks_exact(8).zip(other.0.chunks_exact(8));
-        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
+        let pairs = self.0.chunks_exact(16).zip(other.0.chunks_exact(16));
+        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u128::from_ne_bytes);
         pairs.fold(subtle::Choice::from(1), |same, (own, other)| {
             same & word(own).ct_eq(&word(other))
         })

@@ -5,7 +5,6 @@ mod credential_epoch;
 mod factor;
 mod roles;
 mod scope_set;
-mod short_text;
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,13 +13,13 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::Extensions;
 use serde::de::DeserializeOwned;
+use smol_str::SmolStr;
 
 pub use self::builder::IdentityBuilder;
 pub use self::credential_epoch::CredentialEpoch;
 pub use self::factor::{Factor, FactorKind};
 pub use self::roles::Roles;
 pub use self::scope_set::{InvalidScope, ScopeSet};
-use self::short_text::ShortText;
 
 /// An authenticated principal, the same type whichever scheme proved it.
 ///
@@ -59,7 +58,7 @@ struct Inner {
     acr: Option<Box<str>>,
     expires_at: Option<SystemTime>,
     session_id: Option<Box<str>>,
-    key_id: Option<ShortText>,
+    key_id: Option<SmolStr>,
     token_id: Option<Box<str>>,
     claims: Option<Bytes>,
     extras: Extensions,
@@ -74,6 +73,7 @@ impl Identity {
 
     /// Starts an identity; for authors of schemes. Pass an `Arc<str>` to share the text of a subject
     /// that is kept anyway.
+    #[inline]
     pub fn builder(scheme: &'static str, subject: impl Into<Arc<str>>) -> IdentityBuilder {
         IdentityBuilder::new(scheme, subject.into())
     }
@@ -168,7 +168,7 @@ impl Identity {
 
     /// The public id of the API key.
     pub fn key_id(&self) -> Option<&str> {
-        self.inner.key_id.as_ref().map(ShortText::as_str)
+        self.inner.key_id.as_ref().map(SmolStr::as_str)
     }
 
     /// The id of the token (`jti`).
