@@ -168,3 +168,88 @@ async fn x_08_networks_of_a_key_follow_the_client_and_not_its_headers() {
         assert_eq!(answer.status, status, "{forwarded}");
     }
 }
+
+#[tokio::test]
+async fn x_15_a_body_that_is_no_request_for_a_key_is_a_problem_and_makes_none() {
+    let showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let send = async |path: &str, body: &str| {
+        let headers = [alice.clone(), "content-type: application/json".to_owned()];
+        showcase.send("POST", path, &headers, body).await
+    };
+    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(101));
+    let large = format!(r#"{{"name":"{}"}}"#, "x".repeat(70_000));
+    for (body, status) in [
+        ("", 400),
+        ("{", 400),
+        ("nothing", 400),
+        ("{}", 422),
+        ("null", 422),
+        ("7", 422),
+        (r#""name""#, 422),
+        ("[]", 422),
+        (r#"["mine"]"#, 422),
+        (r#"["mine",[],null,[],[],null]"#, 422),
+        (r#"{"name":null}"#, 422),
+        (r#"{"name":7}"#, 422),
+        (r#"{"name":["x"]}"#, 422),
+        (r#"{"name":"a","name":"b"}"#, 422),
+        (r#"{"name":"a\u0000b"}"#, 422),
+        (r#"{"name":"x","scopes":7}"#, 422),
+        (r#"{"name":"x","scopes":{"a":"b"}}"#, 422),
+        (r#"{"name":"x","expires_in":30}"#, 422),
+        (r#"{"name":"x","expires_in":"-1d"}"#, 422),
+        (r#"{"name":"x","expires_in":"9999999999d"}"#, 422),
+        (r#"{"name":"x","allowed_cidrs":"10.0.0.0/8"}"#, 422),
+        (r#"{"name":"x","allowed_cidrs":[""]}"#, 422),
+        (r#"{"name":"x","allowed_cidrs":["10.0.0.0/33"]}"#, 422),
+        (r#"{"name":"x","allowed_cidrs":[10]}"#, 422),
+        (r#"{"name":"x","limit":100}"#, 422),
+        (r#"{"name":"x","limit":["100/m"]}"#, 422),
+        (r#"{"name":"x","limit":""}"#, 422),
+        (r#"{"name":"x","limit":"100"}"#, 422),
+        (r#"{"name":"x","limit":"0/m"}"#, 422),
+        (r#"{"name":"x","limit":"-1/m"}"#, 422),
+        (r#"{"name":"x","limit":"1e3/m"}"#, 422),
+        (r#"{"name":"x","limit":"99999999999999999999/s"}"#, 422),
+        (r#"{"name":"x","limit":"1/9999d"}"#, 422),
+        (r#"{"name":"x","limit":"1/m,2/m,3/m,4/m,5/m"}"#, 422),
+        (r#"{"name":"x","limit":"1/m,"}"#, 422),
+        (&deep, 422),
+        (&long, 422),
+        (&large, 413),
+    ] {
+        let answer = send("/api-keys", body).await;
+        let short: String = body.chars().take(60).collect();
+        assert_eq!(answer.status, status, "{short}: {answer:?}");
+        answer.problem();
+    }
+    let plain = [alice.clone(), "content-type: text/plain".to_owned()];
+    let answer = showcase
+        .send("POST", "/api-keys", &plain, r#"{"name":"x"}"#)
+        .await;
+    assert_eq!(answer.status, 415, "{answer:?}");
+    answer.problem();
+    let keys = showcase.get("/api-keys", &[alice.clone()]).await;
+    assert_eq!(keys.json(), json!([]));
+
+    let (_, created) = api_key(&showcase, &alice, &json!({ "name": "mine" })).await;
+    let rotate = format!("/api-keys/{}/rotate", created["id"].as_str().unwrap());
+    for body in [
+        "",
+        "null",
+        r#"["10m"]"#,
+        r#"{"overlap":600}"#,
+        r#"{"overlap":"10"}"#,
+        r#"{"overlap":"91d"}"#,
+        r#"{"overlap":"99999999999999999999d"}"#,
+    ] {
+        let answer = send(&rotate, body).await;
+        assert!(answer.status.is_client_error(), "{body}: {answer:?}");
+        answer.problem();
+    }
+    let key = created["key"].as_str().unwrap();
+    let header = format!("x-api-key: {key}");
+    assert_eq!(showcase.get("/me", &[header]).await.status, 200);
+}

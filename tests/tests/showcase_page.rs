@@ -217,6 +217,9 @@ async fn a_form_that_comes_too_late_leads_back_to_the_sign_in() {
         "/sessions/end",
         "/sessions/end-others",
         "/account/password",
+        "/api-keys/make",
+        "/api-keys/rotate",
+        "/api-keys/revoke",
     ] {
         let answer = submit(&showcase, path, &cookie, "id=x&current=x&new=x").await;
         assert_eq!(
@@ -339,4 +342,174 @@ async fn red_04_a_malformed_form_is_a_4xx_and_a_malformed_return_path_is_ignored
         );
         showcase.secret(answer.cookie().split_once('=').unwrap().1);
     }
+}
+
+/// The name of the forms of the page that can be sent once.
+fn form_name(page: &Answer) -> String {
+    let rest = page.body.split(r#"name="form" value=""#).nth(1).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+/// The key in the answer to a form.
+fn shown_key(showcase: &Running, answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let policy = answer.header("content-security-policy");
+    for rule in [
+        "default-src 'none'",
+        "script-src 'self'",
+        "require-trusted-types-for 'script'",
+    ] {
+        assert!(policy.split("; ").any(|said| said == rule), "{policy}");
+    }
+    let scripts: Vec<_> = answer.body.match_indices("<script").collect();
+    assert_eq!(scripts.len(), 1, "{answer:?}");
+    assert!(
+        answer
+            .body
+            .contains(r#"<script src="/copy.js" defer></script>"#),
+        "{answer:?}"
+    );
+    let key = answer.body.split("showcase_live_").nth(1).unwrap();
+    let key = format!("showcase_live_{}", key.split('"').next().unwrap());
+    showcase.secret(&key);
+    assert_eq!(answer.body.matches(&*key).count(), 1);
+    key
+}
+
+#[tokio::test]
+async fn apk_03_a_form_makes_one_key_and_shows_it_once() {
+    let showcase = start();
+    let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    let shown = page(&showcase, "/", &cookie).await;
+    let form = format!("form={}&name=%3Cb%3Emine&expires_in=30d", form_name(&shown));
+    let made = submit(&showcase, "/api-keys/make", &cookie, &form).await;
+    let first = shown_key(&showcase, &made);
+    assert!(!made.body.contains("<b>"), "{made:?}");
+    let me = async |key: &str| {
+        let header = format!("x-api-key: {key}");
+        showcase.get("/me", &[header]).await.status.as_u16()
+    };
+    assert_eq!(me(&first).await, 200);
+
+    // The same form, as reloading sends it, and names that no form has.
+    let future = format!("{}-{:032x}", u64::MAX, 7);
+    for name in [form_name(&shown).as_str(), "", "x", "0-7", &future, "-1-7"] {
+        let form = format!("form={name}&name=again");
+        let answer = submit(&showcase, "/api-keys/make", &cookie, &form).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("location")),
+            (303, "/?notice=form-sent-before"),
+            "{name}: {answer:?}"
+        );
+    }
+    let shown = page(&showcase, "/?notice=form-sent-before", &cookie).await;
+    assert!(shown.body.contains("shown once"), "{shown:?}");
+    assert!(!shown.body.contains(&*first), "the key is shown again");
+    let keys = showcase.get("/api-keys", &[cookie.clone()]).await.json();
+    assert_eq!(keys.as_array().unwrap().len(), 1, "{keys}");
+    assert_eq!(keys[0]["name"], "<b>mine");
+    let id = keys[0]["id"].as_str().unwrap();
+
+    // Of two at once, one is done.
+    let form = format!("form={}&id={id}&overlap=10m", form_name(&shown));
+    let (one, two) = tokio::join!(
+        submit(&showcase, "/api-keys/rotate", &cookie, &form),
+        submit(&showcase, "/api-keys/rotate", &cookie, &form)
+    );
+    let (done, refused) = if one.status == 200 {
+        (one, two)
+    } else {
+        (two, one)
+    };
+    assert_eq!(refused.status, 303, "{refused:?}");
+    let second = shown_key(&showcase, &done);
+    assert_eq!((me(&first).await, me(&second).await), (200, 200));
+
+    // Neither another site nor another user, nor a key or a token, which have forms of their own.
+    let form = format!("id={id}");
+    let bobs = log_in(&showcase, "bob", PASSWORD).await.cookie();
+    let answer = submit(&showcase, "/api-keys/revoke", &bobs, &form).await;
+    assert_eq!(answer.status, 404, "{answer:?}");
+    assert_page(&answer);
+    let key = format!("x-api-key: {second}");
+    let token = support::showcase::bearer(&showcase, "alice", PASSWORD).await;
+    for headers in [
+        vec![
+            cookie.clone(),
+            "origin: https://evil.example".to_owned(),
+            "content-type: application/x-www-form-urlencoded".to_owned(),
+        ],
+        vec![
+            key,
+            "content-type: application/x-www-form-urlencoded".to_owned(),
+        ],
+        vec![
+            token,
+            "content-type: application/x-www-form-urlencoded".to_owned(),
+        ],
+    ] {
+        let answer = showcase
+            .send("POST", "/api-keys/revoke", &headers, &form)
+            .await;
+        assert_eq!(answer.status, 403, "{answer:?}");
+    }
+    assert_eq!(me(&second).await, 200);
+
+    let answer = submit(&showcase, "/api-keys/revoke", &cookie, &form).await;
+    assert_eq!(answer.header("location"), "/?notice=key-revoked");
+    assert_eq!((me(&first).await, me(&second).await), (401, 401));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_key_that_was_asked_for_is_told_on_the_page() {
+    let showcase = start();
+    let cookie = log_in(&showcase, "alice", PASSWORD).await.cookie();
+    for (fields, status, text) in [
+        ("name=", 422, "name must be 1 to 100 characters"),
+        (
+            "name=x&scopes=everything",
+            403,
+            "no scope that you have not",
+        ),
+        ("name=x&scopes=%22", 422, "scopes must be words"),
+        (
+            "name=x&expires_in=soon",
+            422,
+            "expires_in must be a duration",
+        ),
+        (
+            "name=x&allowed_cidrs=everywhere",
+            422,
+            "allowed_cidrs must be networks",
+        ),
+    ] {
+        let name = form_name(&page(&showcase, "/", &cookie).await);
+        let form = format!("form={name}&{fields}");
+        let answer = submit(&showcase, "/api-keys/make", &cookie, &form).await;
+        assert_eq!(answer.status, status, "{fields}: {answer:?}");
+        assert_page(&answer);
+        assert!(answer.body.contains(text), "{text}: {answer:?}");
+        assert!(answer.body.contains(r#"role="alert""#), "{answer:?}");
+        // A program is told the same as a problem.
+        let answer = showcase
+            .post_form("/api-keys/make", &[cookie.clone()], &form)
+            .await;
+        assert_eq!(answer.status, status, "{fields}: {answer:?}");
+        answer.problem();
+    }
+    let keys = showcase.get("/api-keys", &[cookie]).await;
+    assert_eq!(keys.json(), json!([]));
+}
+
+#[tokio::test]
+async fn the_script_is_served() {
+    let showcase = start();
+    let answer = showcase.get("/copy.js", &[]).await;
+    assert_eq!(
+        answer.header("content-type"),
+        "text/javascript; charset=utf-8"
+    );
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert!(answer.body.contains("clipboard"), "{answer:?}");
 }

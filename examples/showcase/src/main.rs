@@ -8,6 +8,7 @@
 
 mod config;
 mod duration;
+mod json_object;
 mod page;
 mod problem;
 mod routes;

@@ -6,7 +6,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -18,19 +18,35 @@ pub(crate) struct Problem {
     pub(crate) title: &'static str,
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let body = json!({
+impl Problem {
+    /// With `"detail"`: what exactly, as a sentence for people.
+    pub(crate) fn with_detail(self, detail: &str) -> Response {
+        let mut body = self.body();
+        body["detail"] = detail.into();
+        self.respond(&body)
+    }
+
+    fn body(self) -> Value {
+        json!({
             "type": format!("urn:problem-type:showcase:{}", self.code),
             "title": self.title,
             "status": self.status.as_u16(),
             "code": self.code,
-        });
+        })
+    }
+
+    fn respond(self, body: &Value) -> Response {
         let headers = [
             (CONTENT_TYPE, PROBLEM_JSON),
             (CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ];
         (self.status, headers, body.to_string()).into_response()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.respond(&self.body())
     }
 }
 

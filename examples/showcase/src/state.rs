@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use apikey_layer::KeyRegistry;
+use apikey_layer::{KeyCursor, KeyError, KeyRecord, KeyRegistry};
 use auth_layer::{
     AuthError, AuthErrorKind, ClientAddress, CredentialEpoch, Event, EventKind, Events, Identity,
     MetricsSink, PasswordCredentials,
@@ -86,6 +86,19 @@ impl AppState {
             events,
             metrics,
         })
+    }
+
+    /// All keys of `owner`, in the order of their ids.
+    pub(crate) async fn all_keys(&self, owner: &Identity) -> Result<Vec<Arc<KeyRecord>>, KeyError> {
+        let mut keys: Vec<Arc<KeyRecord>> = Vec::new();
+        loop {
+            let after = keys.last().map(|last| KeyCursor::after(last));
+            let page = self.api_keys.list(owner, after.as_ref(), 100).await?;
+            if page.is_empty() {
+                return Ok(keys);
+            }
+            keys.extend(page);
+        }
     }
 
     /// Turns away who has no attempt left, before the request is read; nothing without a limit.

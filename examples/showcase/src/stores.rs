@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use apikey_layer::{MemoryApiKeys, SharedApiKeyStore};
 use auth_layer::{
     AuthError, ExposeSecret as _, Identity, IssuedToken, MemoryRateCounters, MemoryRevocations,
-    Revocations as _, SharedRateCounters, SharedRevocations,
+    MemorySingleUse, Revocations as _, SharedRateCounters, SharedRevocations, SharedSingleUse,
 };
 use jwt_layer::refresh::{MemoryRefreshStore, SharedRefreshStore};
 use jwt_layer::{MemorySigningKeys, SharedSigningKeyStore};
@@ -30,6 +30,8 @@ pub(crate) struct Stores {
     pub(crate) signing_keys: SharedSigningKeyStore,
     /// Whether signing keys outlive this process.
     pub(crate) keep_keys: bool,
+    /// Forms of the page that can be sent once.
+    pub(crate) used_forms: SharedSingleUse,
     /// Attempts to log in.
     pub(crate) attempts: SharedRateCounters,
     /// Whether sessions end with the epoch of the password that began them. Not where processes share
@@ -45,6 +47,7 @@ impl Stores {
             let redis = redis(url.expose_secret())?;
             stores.sessions = SharedSessionBackend::new(redis.sessions());
             stores.revocations = SharedRevocations::new(redis.revocations());
+            stores.used_forms = SharedSingleUse::new(redis.single_use());
             stores.attempts = SharedRateCounters::new(redis.rate_counters());
             stores.refresh = SharedRefreshStore::new(redis.refresh_families());
             stores.signing_keys = SharedSigningKeyStore::new(redis.signing_keys());
@@ -58,6 +61,7 @@ impl Stores {
             // What was taken back must not be good again after a restart that has kept the keys.
             if settings.redis_url.is_none() {
                 stores.revocations = SharedRevocations::new(database.revocations());
+                stores.used_forms = SharedSingleUse::new(database.single_use());
             }
         }
         stores.keep_keys = settings.redis_url.is_some() || settings.database_url.is_some();
@@ -74,6 +78,7 @@ impl Stores {
             refresh: SharedRefreshStore::new(MemoryRefreshStore::new()),
             signing_keys: SharedSigningKeyStore::new(MemorySigningKeys::new()),
             keep_keys: false,
+            used_forms: SharedSingleUse::new(MemorySingleUse::new()),
             attempts: SharedRateCounters::new(MemoryRateCounters::new()),
             has_epochs: true,
         }

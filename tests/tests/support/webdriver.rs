@@ -1,5 +1,5 @@
 //! A browser, as far as the tests of pages need one: W3C WebDriver is JSON over HTTP, and of its commands
-//! these are ten. (The client crates bring some fifty crates with them.)
+//! these are some. (The client crates bring some fifty crates with them.)
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -127,6 +127,29 @@ impl Browser {
         self.post(&clear, json!({})).await.unwrap();
         let value = format!("{field}/value");
         self.post(&value, json!({ "text": text })).await.unwrap();
+    }
+
+    /// Pastes what is on the clipboard into the field with this label.
+    pub async fn paste(&self, label: &str) {
+        const CONTROL: char = '\u{e009}';
+
+        let field = self.labelled(label).await;
+        let value = format!("{field}/value");
+        let keys = json!({ "text": format!("{CONTROL}v") });
+        self.post(&value, keys).await.unwrap();
+    }
+
+    /// Chooses an option by its text, in the first list below `within`, an XPath.
+    pub async fn choose(&self, within: &str, option: &str) {
+        let xpath = format!("{within}//option[normalize-space()='{option}']");
+        let option = self.find(&xpath).await.unwrap();
+        let click = format!("{option}/click");
+        self.post(&click, json!({})).await.unwrap();
+    }
+
+    /// Loads the page again, as it was got: a form is sent again.
+    pub async fn reload(&self) {
+        self.post("/refresh", json!({})).await.unwrap();
     }
 
     /// What is in the field with this label.

@@ -1,9 +1,7 @@
 //! What somebody who is signed in sees.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use apikey_layer::KeyRecord;
 use auth_layer::{Identity, unix_seconds};
 use maud::{Markup, html};
 use session_layer::SessionInfo;
@@ -11,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-use super::{Message, Page, SignIn, announce, device};
+use super::{Keys, Message, Page, SignIn, announce, device};
 
 /// Everything that the page shows about one user.
 #[derive(Debug)]
@@ -21,7 +19,8 @@ pub(crate) struct Account<'a> {
     pub(crate) username: &'a str,
     /// Empty unless a session proved the identity: programs have none.
     pub(crate) sessions: &'a [SessionInfo],
-    pub(crate) keys: &'a [Arc<KeyRecord>],
+    /// Shown to who has a session: keys and other programs manage theirs as programs do.
+    pub(crate) keys: Keys<'a>,
     /// Whether the password was proved recently enough to change it.
     pub(crate) may_change_password: bool,
     pub(crate) message: Option<Message<'a>>,
@@ -35,9 +34,9 @@ impl Account<'_> {
             (self.who_i_am())
             @if has_session {
                 (self.sessions())
+                (self.keys.section())
                 (self.password())
             }
-            @if !self.keys.is_empty() { (self.keys()) }
         };
         Page::new("Your account", content)
     }
@@ -73,7 +72,7 @@ impl Account<'_> {
         html! {
             section aria-labelledby="sessions" {
                 h2 #sessions { "My sessions" }
-                ul.sessions {
+                ul.entries {
                     @for session in self.sessions { (entry(session)) }
                 }
                 @if self.sessions.len() > 1 {
@@ -115,22 +114,6 @@ impl Account<'_> {
             }
         }
     }
-
-    fn keys(&self) -> Markup {
-        html! {
-            section aria-labelledby="keys" {
-                h2 #keys { "My API keys" }
-                ul {
-                    @for key in self.keys {
-                        li {
-                            code { (key.id().as_str()) } " " (key.name())
-                            @if key.revoked_at().is_some() { " (revoked)" }
-                        }
-                    }
-                }
-            }
-        }
-    }
 }
 
 fn entry(session: &SessionInfo) -> Markup {
@@ -160,7 +143,7 @@ fn entry(session: &SessionInfo) -> Markup {
     }
 }
 
-fn list(words: &[&str]) -> Markup {
+pub(super) fn list(words: &[&str]) -> Markup {
     html! {
         @if words.is_empty() { "none" }
         @for (place, word) in words.iter().enumerate() {
@@ -171,7 +154,7 @@ fn list(words: &[&str]) -> Markup {
 }
 
 /// A time that people and machines can read.
-fn moment(time: SystemTime) -> Markup {
+pub(super) fn moment(time: SystemTime) -> Markup {
     let format =
         format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
     let seconds = i64::try_from(unix_seconds(time)).ok();
@@ -201,7 +184,12 @@ mod tests {
                 identity: &identity,
                 username: "alice",
                 sessions: &[],
-                keys: &[],
+                keys: Keys {
+                    owner: &identity,
+                    keys: &[],
+                    form: "",
+                    now: SystemTime::UNIX_EPOCH,
+                },
                 may_change_password,
                 message: None,
             };

@@ -14,9 +14,12 @@ use maud::html;
 use super::{Message, Page, announce};
 
 /// Where the page's links and forms lead. Elsewhere a browser gets problems like any program.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 9] = [
     "/",
     "/account/password",
+    "/api-keys/make",
+    "/api-keys/revoke",
+    "/api-keys/rotate",
     "/login",
     "/logout",
     "/sessions/end",

@@ -1,8 +1,9 @@
-//! The web page: documents without scripts, under a strict policy.
+//! The web page: documents that need no scripts, under a strict policy.
 
 mod account;
 mod browser;
 mod device;
+mod keys;
 mod sign_in;
 
 use axum::http::header::{
@@ -14,6 +15,7 @@ use maud::{DOCTYPE, Markup, html};
 
 pub(crate) use self::account::Account;
 pub(crate) use self::browser::{ByBrowser, for_browsers};
+pub(crate) use self::keys::{Keys, NewKeyPage};
 pub(crate) use self::sign_in::SignIn;
 
 /// The address of the style sheet.
@@ -21,9 +23,19 @@ pub(crate) const STYLE_PATH: &str = "/style.css";
 /// The style sheet.
 pub(crate) const STYLE: &str = include_str!("style.css");
 
+/// The address of the one script.
+pub(crate) const SCRIPT_PATH: &str = "/copy.js";
+/// The script that copies a new key.
+pub(crate) const SCRIPT: &str = include_str!("copy.js");
+
 /// Nothing but the style sheet is loaded, forms go nowhere else, nobody frames the page.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
+
+/// As [`POLICY`], and the one script: for the page with a new key.
+const POLICY_WITH_SCRIPT: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+                                  form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
+                                  require-trusted-types-for 'script'";
 
 /// What a page tells about the last thing that was done.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +51,24 @@ pub(crate) enum Message<'a> {
 pub(crate) struct Page {
     title: &'static str,
     content: Markup,
+    policy: &'static str,
 }
 
 impl Page {
     pub(crate) fn new(title: &'static str, content: Markup) -> Self {
-        Self { title, content }
+        Self {
+            title,
+            content,
+            policy: POLICY,
+        }
+    }
+
+    /// Lets the page load [`SCRIPT`].
+    fn with_script(self) -> Self {
+        Self {
+            policy: POLICY_WITH_SCRIPT,
+            ..self
+        }
     }
 
     /// This page in place of the body of an answer whose status and headers stay.
@@ -82,7 +107,7 @@ impl IntoResponse for Page {
             (CONTENT_TYPE, "text/html; charset=utf-8"),
             // Neither a cache nor the back button may show it to whoever comes next.
             (CACHE_CONTROL, "no-store"),
-            (CONTENT_SECURITY_POLICY, POLICY),
+            (CONTENT_SECURITY_POLICY, self.policy),
             // Not `no-referrer`: forms would then say `Origin: null`.
             (REFERRER_POLICY, "same-origin"),
         ]

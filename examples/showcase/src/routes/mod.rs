@@ -10,6 +10,8 @@ mod page;
 mod sessions;
 mod token;
 
+pub(crate) use self::api_keys::{limit as key_limit, new_form};
+
 use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 

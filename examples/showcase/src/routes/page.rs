@@ -1,4 +1,4 @@
-//! The web page and its style sheet. It works without scripts.
+//! The web page with its style sheet and its one script. It works without scripts.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,8 @@ use serde::Deserialize;
 use session_layer::SessionHandle;
 
 use super::account::password_is_fresh;
-use crate::page::{Account, Message, Page, STYLE, STYLE_PATH, SignIn};
+use crate::page::{Account, Keys, Message, Page, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, SignIn};
+use crate::routes::new_form;
 use crate::state::AppState;
 use crate::users::Users;
 
@@ -23,7 +24,9 @@ pub(crate) fn routes() -> Router<AppState> {
 
 /// What nobody has to sign in for.
 pub(crate) fn assets() -> Router<AppState> {
-    Router::new().route(STYLE_PATH, get(style))
+    Router::new()
+        .route(STYLE_PATH, get(style))
+        .route(SCRIPT_PATH, get(script))
 }
 
 #[derive(Deserialize)]
@@ -45,6 +48,10 @@ async fn page(
         Some("no-such-session") if identity.is_some() => Some("You have no such session."),
         Some("others-ended") if identity.is_some() => {
             Some("All other sessions and all tokens have ended.")
+        }
+        Some("key-revoked") if identity.is_some() => Some("That key has been revoked."),
+        Some("form-sent-before") if identity.is_some() => {
+            Some("That form was sent before. A key is shown once, when it is made.")
         }
         Some("signed-out") if identity.is_none() => Some("You are signed out."),
         _ => None,
@@ -76,16 +83,23 @@ pub(super) async fn account(
         sessions
             .sort_by_key(|other| (!other.is_current(), std::cmp::Reverse(other.last_seen_at())));
     }
-    // A page of them; `GET /api-keys` has all.
-    let keys = state.api_keys.list(identity, None, 100).await;
+    let keys = if session.identity().is_some() {
+        state.all_keys(identity).await.map_err(could_not_list)?
+    } else {
+        Vec::new()
+    };
+    let now = SystemTime::now();
     let account = Account {
         identity,
         username: Users::name_of(identity.subject()).unwrap_or_default(),
         sessions: &sessions,
-        keys: &keys.map_err(could_not_list)?,
-        may_change_password: password_is_fresh()
-            .check(identity, SystemTime::now())
-            .is_ok(),
+        keys: Keys {
+            owner: identity,
+            keys: &keys,
+            form: &new_form()?,
+            now,
+        },
+        may_change_password: password_is_fresh().check(identity, now).is_ok(),
         message,
     };
     Ok(account.page())
@@ -99,10 +113,18 @@ fn could_not_list(error: KeyError) -> AuthError {
 }
 
 async fn style() -> Response {
+    asset("text/css; charset=utf-8", STYLE)
+}
+
+async fn script() -> Response {
+    asset("text/javascript; charset=utf-8", SCRIPT)
+}
+
+fn asset(kind: &str, text: &'static str) -> Response {
     let age = Duration::from_secs(60 * 60).as_secs();
     let headers = [
-        (CONTENT_TYPE, "text/css; charset=utf-8".to_owned()),
+        (CONTENT_TYPE, kind.to_owned()),
         (CACHE_CONTROL, format!("public, max-age={age}")),
     ];
-    (headers, STYLE).into_response()
+    (headers, text).into_response()
 }

@@ -7,10 +7,11 @@ use axum::extract::rejection::{FormRejection, JsonRejection};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Form, Json, Router};
+use axum::{Extension, Form, Router};
 use jwt_layer::refresh::{RefreshBody, RevokeBody};
 use serde::Deserialize;
 
+use crate::json_object::JsonObject;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -35,7 +36,7 @@ struct TokenRequest {
 async fn token(
     State(state): State<AppState>,
     address: Option<Extension<ClientAddress>>,
-    Json(body): Json<TokenRequest>,
+    JsonObject(body): JsonObject<TokenRequest>,
 ) -> Result<Response, AuthError> {
     let asked: Option<ScopeSet> = match body.scope.as_deref().map(str::parse).transpose() {
         Ok(asked) => asked,
@@ -67,10 +68,10 @@ async fn token(
 async fn refresh(
     State(state): State<AppState>,
     address: Option<Extension<ClientAddress>>,
-    body: Result<Json<RefreshBody>, JsonRejection>,
+    body: Result<JsonObject<RefreshBody>, JsonRejection>,
 ) -> Response {
     let body = match body {
-        Ok(Json(body)) => body,
+        Ok(JsonObject(body)) => body,
         Err(rejection) => return malformed(rejection.status()),
     };
     let mut request = body.request();

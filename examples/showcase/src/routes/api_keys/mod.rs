@@ -1,9 +1,12 @@
 //! Keys for programs: list, make, rotate, revoke.
 
+mod forms;
+mod request;
+
 use std::time::Duration;
 
-use apikey_layer::{CreatedKey, KeyCursor, KeyError, KeyId, KeyRecord, NewKey};
-use auth_layer::{Identity, RequireAuth, Requirement, ScopeSet, unix_seconds};
+use apikey_layer::{CreatedKey, DisabledBy, KeyError, KeyId, KeyRecord};
+use auth_layer::{Identity, RequireAuth, Requirement, unix_seconds};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,7 +15,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::duration;
+pub(crate) use self::forms::new_form;
+use self::request::{CreateRequest, read_duration};
+use crate::json_object::JsonObject;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -29,6 +34,7 @@ pub(crate) fn routes(issuer: &str) -> Router<AppState> {
         .route("/api-keys/{id}", delete(revoke))
         .route("/api-keys/{id}/rotate", post(rotate))
         .route_layer(RequireAuth::new(allowed))
+        .merge(forms::routes())
 }
 
 /// An error of the registry as an answer.
@@ -50,7 +56,14 @@ impl IntoResponse for Refused {
             KeyError::NotFound => ("not_found", "There is no such key"),
             KeyError::Full => ("too_many_keys", "There are too many keys already"),
             KeyError::Conflict => ("conflict", "The key cannot be changed any more"),
-            _ => ("unprocessable_content", "There can be no such key"),
+            ref error => {
+                let problem = Problem {
+                    status,
+                    code: "unprocessable_content",
+                    title: "There can be no such key",
+                };
+                return problem.with_detail(&error.to_string());
+            }
         };
         Problem {
             status,
@@ -61,23 +74,37 @@ impl IntoResponse for Refused {
     }
 }
 
-const UNPROCESSABLE: Problem = Problem {
-    status: StatusCode::UNPROCESSABLE_ENTITY,
-    code: "unprocessable_content",
-    title: "There can be no such key",
-};
-
-/// `{"id","name","scopes":[],"created_at","expires_at","revoked_at"}`; times are seconds since 1970,
-/// or null.
+/// `{"id","name","scopes":[],"roles":[],"allowed_cidrs":[],"allowed_origins":[],"limit","disabled",
+/// "created_at","expires_at","last_used_at","previous_valid_until","revoked_at"}`; times are seconds
+/// since 1970, or null.
 fn describe(record: &KeyRecord) -> Value {
+    let previous = record.previous().map(|previous| previous.valid_until);
     json!({
         "id": record.id().as_str(),
         "name": record.name(),
         "scopes": record.scopes().iter().collect::<Vec<_>>(),
+        "roles": record.roles().collect::<Vec<_>>(),
+        "allowed_cidrs": texts(record.allowed_cidrs()),
+        "allowed_origins": texts(record.allowed_origins()),
+        "limit": limit(record),
+        "disabled": record.is_disabled(),
+        "disabled_by_operator": record.is_disabled_by(DisabledBy::Operator),
         "created_at": unix_seconds(record.created_at()),
         "expires_at": record.expires_at().map(unix_seconds),
+        "last_used_at": record.last_used_at().map(unix_seconds),
+        "previous_valid_until": previous.map(unix_seconds),
         "revoked_at": record.revoked_at().map(unix_seconds),
     })
+}
+
+fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+/// As it was asked for; `None` for a key without.
+pub(crate) fn limit(record: &KeyRecord) -> Option<String> {
+    let limits: Vec<_> = record.limits().iter().map(ToString::to_string).collect();
+    (!limits.is_empty()).then(|| limits.join(","))
 }
 
 /// As [`describe`], with `"key"`: shown this once.
@@ -88,66 +115,23 @@ fn describe_created(created: &CreatedKey) -> Json<Value> {
 }
 
 /// Those of a key that does not exist, and of one that is not mine, look the same.
-fn parse_id(id: &str) -> Result<KeyId, Refused> {
-    id.parse().map_err(|_| Refused(KeyError::NotFound))
+fn parse_id(id: &str) -> Result<KeyId, KeyError> {
+    id.parse().map_err(|_| KeyError::NotFound)
 }
 
 async fn list(State(state): State<AppState>, owner: Identity) -> Result<Json<Vec<Value>>, Refused> {
-    let mut keys = Vec::new();
-    let mut after = None;
-    loop {
-        let page = state.api_keys.list(&owner, after.as_ref(), 100).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(KeyCursor::after(last));
-        keys.extend(page.iter().map(|record| describe(record)));
-    }
-    Ok(Json(keys))
-}
-
-/// `{"name","scopes":[],"expires_in"?:"30d","allowed_cidrs"?:[]}`
-#[derive(Deserialize)]
-struct CreateRequest {
-    name: String,
-    #[serde(default)]
-    scopes: ScopeSet,
-    expires_in: Option<String>,
-    #[serde(default)]
-    allowed_cidrs: Vec<String>,
-    limit: Option<Value>,
+    let keys = state.all_keys(&owner).await?;
+    Ok(Json(keys.iter().map(|record| describe(record)).collect()))
 }
 
 /// 201 and the key.
 async fn create(
     State(state): State<AppState>,
     owner: Identity,
-    Json(body): Json<CreateRequest>,
+    JsonObject(body): JsonObject<CreateRequest>,
 ) -> Result<Response, Refused> {
-    // A limit that nobody enforces must not look as if it were.
-    if body.limit.is_some() {
-        let title = "Limits for keys are not available in this build";
-        return Ok(Problem {
-            title,
-            ..UNPROCESSABLE
-        }
-        .into_response());
-    }
-    let mut new = NewKey::new(body.name)
-        .scopes(body.scopes)
-        .roles(owner.roles());
-    if let Some(lifetime) = body.expires_in {
-        let Some(lifetime) = duration::parse(&lifetime) else {
-            return Ok(UNPROCESSABLE.into_response());
-        };
-        new = new.expires_in(lifetime);
-    }
-    let networks: Result<Vec<_>, _> = body.allowed_cidrs.iter().map(|text| text.parse()).collect();
-    let Ok(networks) = networks else {
-        return Ok(UNPROCESSABLE.into_response());
-    };
-    let created = state
-        .api_keys
-        .create(&owner, new.allowed_cidrs(networks))
-        .await?;
+    let new = body.into_new_key(&owner)?;
+    let created = state.api_keys.create(&owner, new).await?;
     Ok((StatusCode::CREATED, describe_created(&created)).into_response())
 }
 
@@ -162,18 +146,15 @@ async fn rotate(
     State(state): State<AppState>,
     owner: Identity,
     Path(id): Path<String>,
-    Json(body): Json<RotateRequest>,
-) -> Result<Response, Refused> {
-    let overlap = match body.overlap.as_deref().map(duration::parse) {
+    JsonObject(body): JsonObject<RotateRequest>,
+) -> Result<Json<Value>, Refused> {
+    let overlap = match body.overlap {
+        Some(overlap) => read_duration("overlap", &overlap)?,
         None => Duration::ZERO,
-        Some(Some(overlap)) => overlap,
-        Some(None) => return Ok(UNPROCESSABLE.into_response()),
     };
-    let created = state
-        .api_keys
-        .rotate(&owner, &parse_id(&id)?, overlap)
-        .await?;
-    Ok(describe_created(&created).into_response())
+    let id = parse_id(&id)?;
+    let created = state.api_keys.rotate(&owner, &id, overlap).await?;
+    Ok(describe_created(&created))
 }
 
 /// 204, at once.
