@@ -268,6 +268,36 @@ async fn apk_05_who_asks_after_a_change_does_not_wait_for_an_answer_from_before_
     assert!(late.await.unwrap());
 }
 
+/// What a store that hangs says in the end may be as old as the question.
+#[tokio::test]
+async fn apk_05_nobody_joins_a_question_that_is_older_than_the_age() {
+    let node = Arc::new(node(&Distant::new()));
+    let id = *node.new_key().await.id();
+    node.distant.hold();
+    let ask = || {
+        let node = Arc::clone(&node);
+        tokio::spawn(async move { node.is_revoked(&id).await })
+    };
+    let early = ask();
+    node.distant.asked(1).await;
+    // On another node, of which nothing is heard here.
+    node.distant.keys().revoke(&id, at(START)).await.unwrap();
+    node.seconds.store(9, Ordering::SeqCst);
+    let joined = ask();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(node.distant.finds(), 1);
+    node.seconds.store(10, Ordering::SeqCst);
+    let late = ask();
+    node.distant.asked(2).await;
+    node.distant.go_on();
+    assert!(!early.await.unwrap());
+    assert!(!joined.await.unwrap());
+    assert!(late.await.unwrap());
+    assert!(node.is_revoked(&id).await);
+}
+
 #[tokio::test]
 async fn apk_12_keys_that_do_not_exist_drive_out_none_that_does() {
     let distant = Distant::new();

@@ -194,6 +194,7 @@ async fn what_changes_nothing_is_no_news() {
     let id = known_key(&[&here]).await;
     bus.announced();
     let finds = distant.finds();
+    here.touch(&[(id, at(START))]).await.unwrap();
     here.find(&id).await.unwrap();
     here.list(&Owner::of(&ann()), None, 10).await.unwrap();
     assert!(!is_revoked(&here, &id).await);

@@ -113,19 +113,21 @@ where
             Lookup::Missing => return Err(None),
             Lookup::Wait => {}
         }
-        if let Some(asked) = questions.get(key) {
+        // What a store that hangs says in the end is as old as the question.
+        if let Some((asked, asked_at)) = questions.get(key)
+            && self.limits.is_good(&asked_at)
+        {
             return Ok(asked);
         }
-        let number = questions.number();
+        let (number, asked_at) = (questions.number(), self.limits.now());
         let (remembered, asked, question) = (Arc::clone(self), key.clone(), ask());
         let question = async move {
-            let asked_at = remembered.limits.now();
             let answer = question.await;
             remembered.learn(asked, number, &answer, asked_at);
             answer
         };
         let question = question.boxed().shared();
-        questions.insert(key.clone(), number, &question);
+        questions.insert(key.clone(), number, asked_at, &question);
         Ok(question)
     }
 

@@ -8,7 +8,7 @@ use super::Faults;
 /// A store that does what its [`Faults`] say, and otherwise what the store inside does.
 ///
 /// It is every kind of store that the one inside is: a `Revocations`, a `SingleUse`, a `DigestStore`,
-/// a `NonceCounters`, an `ApiKeyStore` (feature `apikey`), a `UserStore` (`login`), a
+/// a `NonceCounters`, an `ApiKeyStore` or `KeyOwners` (feature `apikey`), a `UserStore` (`login`), a
 /// `SessionBackend` or a `RememberStore` (`session`), a `SigningKeyStore` (`jwt`).
 /// Clones share the store.
 ///

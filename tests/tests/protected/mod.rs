@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use apikey_layer::{
-    ApiKeyStore as _, ApiKeys, Inserted, KeyFormat, KeyRecord, MemoryApiKeys, Owner,
+    ApiKeyStore as _, ApiKeys, Inserted, KeyFormat, KeyOwners, KeyRecord, MemoryApiKeys, Owner,
+    OwnerAuthority, SharedKeyOwners,
 };
 use auth_layer::basic::Basic;
 use auth_layer::digest::{
@@ -45,6 +46,7 @@ impl Protected {
             session().await,
             jwt(),
             api_keys().await,
+            api_key_owners().await,
             basic(),
             digest_store().await,
             digest_counters().await,
@@ -183,6 +185,31 @@ pub(crate) async fn api_key_scheme() -> (ApiKeys, Faults, String) {
 async fn api_keys() -> Protected {
     let (keys, faults, key) = api_key_scheme().await;
     Protected::new("api-key", faults, ("x-api-key", key), |app| {
+        app.layer(keys.into_layer())
+    })
+}
+
+/// A table of users.
+struct Users;
+
+impl KeyOwners for Users {
+    async fn authority(&self, owner: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
+        Ok((owner.subject == "ann").then(|| OwnerAuthority::any_scope([""; 0])))
+    }
+}
+
+/// The keys can be asked for, but not whose they are.
+async fn api_key_owners() -> Protected {
+    let faults = Faults::new();
+    let (format, store) = (KeyFormat::live("sk").unwrap(), MemoryApiKeys::new());
+    let key = format.generate().unwrap();
+    let (owner, now) = (Owner::new("ann"), SystemTime::now());
+    let record = KeyRecord::new(*key.id(), key.digest(), owner, now);
+    assert_eq!(store.insert(record, 1).await.unwrap(), Inserted::Done);
+    let owners = SharedKeyOwners::new(Faulty::new(Users, &faults));
+    let keys = ApiKeys::new(format, Arc::new(store), owners);
+    let credential = ("x-api-key", key.expose().to_owned());
+    Protected::new("api-key with owners", faults, credential, |app| {
         app.layer(keys.into_layer())
     })
 }

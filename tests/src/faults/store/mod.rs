@@ -3,6 +3,8 @@
 #[cfg(feature = "apikey")]
 mod api_key_store;
 mod digest;
+#[cfg(feature = "apikey")]
+mod key_owners;
 mod rate_counters;
 #[cfg(feature = "jwt")]
 mod refresh_store;
