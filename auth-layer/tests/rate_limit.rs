@@ -188,6 +188,45 @@ async fn what_has_no_charge_is_not_limited() {
 }
 
 #[tokio::test]
+async fn what_costs_more_takes_more() {
+    let time = Seconds::default();
+    let limit = RateLimit::by("work", memory(), |parts| {
+        let charge = Charge::new(RateKey::new("tests", ["all"]), rate("10/m"));
+        match parts.headers.get("cost") {
+            Some(cost) => charge.tokens(cost.to_str().unwrap().parse().unwrap()).ok(),
+            None => Some(charge),
+        }
+    });
+    let service = limit.unwrap().clock(time.clock());
+    let service = service.layer(service_fn(whoami::<()>));
+    for (cost, status, left) in [
+        (Some("7"), 200, "\"work\";r=3;t=42"),
+        (Some("4"), 429, "\"work\";r=3;t=42"),
+        (Some("3"), 200, "\"work\";r=0;t=60"),
+        (None, 429, "\"work\";r=0;t=60"),
+    ] {
+        let headers: Vec<_> = cost.map(|cost| ("cost", cost)).into_iter().collect();
+        let res = send(&service, get(&headers)).await;
+        assert_eq!(res.status(), status, "{cost:?}");
+        assert_eq!(res.headers()["ratelimit"], left, "{cost:?}");
+        if status == 429 {
+            assert_eq!(res.headers()["retry-after"], "6");
+        }
+    }
+}
+
+#[test]
+fn x_15_a_cost_that_can_never_be_paid_is_refused() {
+    let charge = Charge::new(RateKey::new("tests", ["x"]), rate("10/m"));
+    for cost in [1, 10] {
+        assert_eq!(charge.tokens(cost).unwrap().cost(), cost);
+    }
+    for cost in [0, 11, u32::MAX] {
+        assert_eq!(charge.tokens(cost).unwrap_err().option(), "tokens");
+    }
+}
+
+#[tokio::test]
 async fn apk_04_of_parallel_requests_as_many_come_through_as_are_left() {
     let limit = RateLimit::per_address("api", rate("10/h"), memory()).unwrap();
     let service = limit.layer(service_fn(whoami::<()>));
