@@ -14,7 +14,7 @@ pub use self::key::{ApiKey, InvalidKeyId, KeyFormat, KeyId, MalformedKey, Secret
 pub use self::owners::{CachedKeyOwners, KeyOwners, OwnerAuthority, SharedKeyOwners};
 pub use self::record::{DisabledBy, KeyRecord, Owner, PreviousSecret};
 pub use self::registry::{CreatedKey, KeyError, KeyRegistry, NewKey};
-pub use self::scheme::{ApiKeys, PresentedKey, SupersededKey};
+pub use self::scheme::{ApiKeys, KeyQuota, PresentedKey, SupersededKey};
 pub use self::store::{
     ApiKeyStore, CachedApiKeys, Inserted, InvalidKeyCursor, KeyCursor, Lookup, MemoryApiKeys,
     Rotated, Rotation, SharedApiKeyStore,

@@ -1,21 +1,29 @@
 //! The scheme: a header of its own, or `Authorization: Bearer`.
 
+mod failures;
+mod limits;
 mod presented;
+mod quota;
+mod superseded;
 mod verify;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use auth_layer::{
-    AuthError, AuthErrorKind, AuthLayer, Challenge, Challenges, ConfigError, Events, Scheme,
-    SharedClock, Verdict, VerifyFuture, authorization,
+    AuthError, AuthErrorKind, AuthLayer, Challenge, Challenges, ConfigError, Events, Identity,
+    MemoryRateCounters, ResponseHeaders, Scheme, SharedClock, SharedRateCounters, Verdict,
+    VerifyFuture, authorization,
 };
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use self::failures::FailureLimit;
 pub use self::presented::PresentedKey;
-pub use self::verify::SupersededKey;
+pub use self::quota::KeyQuota;
+pub use self::superseded::SupersededKey;
 use crate::{KeyFormat, SharedApiKeyStore, SharedKeyOwners};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -38,6 +46,9 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// 5. The owner is asked for: scopes and roles of the key are cut down to what the owner has now, and
 ///    the keys of an owner who is gone are refused. Only
 ///    [`danger_without_owners`](Self::danger_without_owners) leaves this out.
+/// 6. A use of a key that has [limits](crate::KeyRecord::limits) is counted, once all else is good and
+///    before any handler runs. Over a limit: 429 with `Retry-After`. Could not be counted: 503.
+///    `RateLimit` and `RateLimit-Policy` tell what is left, on both answers.
 ///
 /// The identity has the scheme `api-key`, the owner's subject, issuer and tenant, and the
 /// [`key_id`](auth_layer::Identity::key_id). It has no factors and no `auth_time`: nobody is
@@ -65,7 +76,16 @@ struct Inner {
     challenge: Challenges,
     clock: SharedClock,
     events: Events,
+    /// Where the limits of keys are counted.
+    counters: SharedRateCounters,
+    cost: Option<Arc<Cost>>,
+    failures: Option<FailureLimit>,
+    allows_uncounted: bool,
+    /// Where it is said what to do about a replaced secret.
+    deprecation_link: Option<HeaderValue>,
 }
+
+type Cost = dyn Fn(&Parts) -> u32 + Send + Sync;
 
 impl ApiKeys {
     /// Accepts keys of `format` that are kept in `store`, and asks `owners`, for every request, what
@@ -100,6 +120,11 @@ impl ApiKeys {
             challenge: Challenges::none(),
             clock: SharedClock::system(),
             events: Events::default(),
+            counters: SharedRateCounters::new(MemoryRateCounters::new()),
+            cost: None,
+            failures: None,
+            allows_uncounted: false,
+            deprecation_link: None,
         };
         Self {
             inner: Arc::new(inner),
@@ -139,8 +164,8 @@ impl ApiKeys {
         self.change(|inner| inner.clock = clock)
     }
 
-    /// Where it is told that a replaced secret was used. Default: `tracing`, if that feature of
-    /// auth-layer is on. The layer records everything else.
+    /// Where it is told that a replaced secret was used, and that something could not be counted.
+    /// Default: `tracing`, if that feature of auth-layer is on. The layer records everything else.
     #[must_use]
     pub fn events(self, events: Events) -> Self {
         self.change(|inner| inner.events = events)
@@ -176,6 +201,10 @@ fn canonical(header: &HeaderName) -> String {
 }
 
 impl Inner {
+    fn superseded(&self, superseded: SupersededKey, end: Option<SystemTime>) -> ResponseHeaders {
+        superseded.headers(end, self.deprecation_link.as_ref())
+    }
+
     /// The one value of the key header.
     fn in_header<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, AuthError> {
         let mut values = headers.get_all(&self.header).iter();
@@ -221,8 +250,13 @@ impl Scheme for ApiKeys {
             .parse(text)
             .map_err(|malformed| AuthError::malformed(malformed.reason()))?;
         let in_authorization = bearer.is_some();
-        Ok(value
-            .map(|value| PresentedKey::new(id, value.clone(), text.len(), in_authorization, parts)))
+        Ok(value.map(|value| {
+            let mut key = PresentedKey::new(id, value.clone(), text.len(), in_authorization, parts);
+            if let Some(cost) = &self.inner.cost {
+                key.cost = cost(parts);
+            }
+            key
+        }))
     }
 
     fn verify(&self, credential: PresentedKey) -> VerifyFuture {
@@ -231,6 +265,17 @@ impl Scheme for ApiKeys {
 
     fn verify_now(&self, credential: PresentedKey) -> Verdict<PresentedKey> {
         verify::now(&self.inner, credential)
+    }
+
+    fn response_headers(&self, identity: &Identity) -> ResponseHeaders {
+        let mut headers = ResponseHeaders::none();
+        if let Some(superseded) = identity.extra::<SupersededKey>() {
+            headers.append(self.inner.superseded(*superseded, identity.expires_at()));
+        }
+        if let Some(quota) = identity.extra::<KeyQuota>() {
+            headers.append(quota.headers());
+        }
+        headers
     }
 
     fn challenge(&self, _error: Option<&AuthError>) -> Challenges {

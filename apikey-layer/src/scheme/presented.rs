@@ -1,7 +1,6 @@
 //! The credential.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use auth_layer::{ClientAddress, SecretDigest};
 use http::HeaderValue;
@@ -13,8 +12,10 @@ use crate::KeyId;
 #[derive(Clone)]
 pub struct PresentedKey {
     pub(super) id: KeyId,
-    /// From where it came, if that is known.
-    pub(super) address: Option<IpAddr>,
+    /// From where it came.
+    pub(super) client: ClientAddress,
+    /// How much of the limits of the key the request takes.
+    pub(super) cost: u32,
     /// Whether it stood in `Authorization`, and perhaps in its own header too.
     pub(super) in_authorization: bool,
     /// The whole header: sharing it costs no copy. The key is at its end.
@@ -31,10 +32,11 @@ impl PresentedKey {
         parts: &Parts,
     ) -> Self {
         value.set_sensitive(true);
-        let address = parts.extensions.get::<ClientAddress>();
+        let client = parts.extensions.get::<ClientAddress>().copied();
         Self {
             id,
-            address: address.and_then(ClientAddress::ip),
+            client: client.unwrap_or_else(ClientAddress::unknown),
+            cost: 1,
             in_authorization,
             value,
             len,

@@ -8,37 +8,9 @@ use auth_layer::{
     VerifyFuture,
 };
 
-use super::{Inner, PresentedKey};
+use super::{Inner, KeyQuota, PresentedKey, SupersededKey};
 use crate::store::{ApiKeyStore, Lookup};
 use crate::{KeyOwners as _, KeyRecord, OwnerAuthority};
-
-/// Marks the [`Identity`] of a key whose secret was replaced and is good for a while yet: its owner
-/// should change to the new one.
-///
-/// ```
-/// # use auth_layer::Identity;
-/// # let identity = Identity::new("api-key", "robot");
-/// if let Some(superseded) = identity.extra::<apikey_layer::SupersededKey>() {
-///     println!("good until {:?}", superseded.valid_until());
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SupersededKey {
-    replaced_at: SystemTime,
-    valid_until: SystemTime,
-}
-
-impl SupersededKey {
-    /// When it was replaced.
-    pub fn replaced_at(&self) -> SystemTime {
-        self.replaced_at
-    }
-
-    /// The first moment at which the old secret is no longer good.
-    pub fn valid_until(&self) -> SystemTime {
-        self.valid_until
-    }
-}
 
 /// A good key: its record, and until when if its secret has been replaced.
 struct Good {
@@ -46,14 +18,18 @@ struct Good {
     superseded: Option<SupersededKey>,
 }
 
-/// Checks a key if the store and the owners answer at once. Both are asked before anything is judged:
-/// a key is judged once.
+/// Checks a key if the store and the owners answer at once, and nothing has to be counted. All of that
+/// is asked before anything is judged: a good key is judged once.
 pub(super) fn now(inner: &Inner, key: PresentedKey) -> Verdict<PresentedKey> {
     let found = match inner.store.find_now(&key.id) {
         Lookup::Found(record) => Some(record),
         Lookup::Missing => None,
         Lookup::Wait => return Verdict::Wait(key),
     };
+    let is_counted = |record: &Arc<KeyRecord>| !record.limits().is_empty();
+    if found.as_ref().is_some_and(is_counted) {
+        return Verdict::Wait(key);
+    }
     let authority = match (&inner.owners, &found) {
         (Some(owners), Some(record)) => match owners.authority_now(record.owner()) {
             Lookup::Found(authority) => Ok(Some(authority)),
@@ -62,8 +38,10 @@ pub(super) fn now(inner: &Inner, key: PresentedKey) -> Verdict<PresentedKey> {
         },
         _ => Ok(None),
     };
-    let good = inner.judge(&key, found);
-    Verdict::Now(good.and_then(|good| Ok(good.identity(authority?.as_ref()))))
+    match inner.judge(&key, found) {
+        Err(_) if inner.failures.is_some() => Verdict::Wait(key),
+        good => Verdict::Now(good.and_then(|good| Ok(good.identity(authority?.as_ref(), None)))),
+    }
 }
 
 pub(super) fn start(inner: &Arc<Inner>, key: PresentedKey) -> VerifyFuture {
@@ -75,15 +53,47 @@ pub(super) fn start(inner: &Arc<Inner>, key: PresentedKey) -> VerifyFuture {
 
 impl Inner {
     async fn look_up(self: Arc<Self>, key: PresentedKey) -> Result<Identity, AuthError> {
-        let found = self.store.find_recent(&key.id).await;
-        let good = self.judge(&key, found.map_err(could_not_ask)?)?;
-        let Some(owners) = &self.owners else {
-            return Ok(good.identity(None));
+        let good = self.find_good(&key).await?;
+        let authority = match &self.owners {
+            Some(owners) => {
+                let authority = owners.authority(good.record.owner()).await;
+                let authority = authority.map_err(could_not_ask)?;
+                Some(authority.ok_or_else(owner_gone)?)
+            }
+            None => None,
         };
-        let authority = owners.authority(good.record.owner()).await;
-        let authority = authority.map_err(could_not_ask)?;
-        let authority = authority.ok_or_else(owner_gone)?;
-        Ok(good.identity(Some(&authority)))
+        match self.charge(&good.record, key.cost).await {
+            Ok(quota) => Ok(good.identity(authority.as_ref(), quota)),
+            Err(error) => Err(match good.superseded {
+                Some(old) => error.with_headers(self.superseded(old, good.record.expires_at())),
+                None => error,
+            }),
+        }
+    }
+
+    /// Looks a key up and judges it. Where there is a limit of bad keys, a look-up is paid for before
+    /// it is made, and costs nothing if the key is good; a key that is known to be bad costs too.
+    async fn find_good(&self, key: &PresentedKey) -> Result<Good, AuthError> {
+        let known = match self.store.find_now(&key.id) {
+            Lookup::Found(record) => Some(record),
+            Lookup::Missing => None,
+            Lookup::Wait => {
+                let attempt = self.attempt(key.client).await?;
+                let found = self.store.find_recent(&key.id).await;
+                let judged = found.map_err(could_not_ask);
+                let judged = judged.and_then(|found| self.judge(key, found));
+                let is_bad = |error: &AuthError| error.kind().is_bad_credential();
+                if !judged.as_ref().is_err_and(is_bad) {
+                    self.forgive(attempt, key.client).await;
+                }
+                return judged;
+            }
+        };
+        let judged = self.judge(key, known);
+        if judged.is_err() {
+            let _paid = self.attempt(key.client).await?;
+        }
+        judged
     }
 
     /// The comparison comes first and is always made: how long a refusal takes tells nothing of a
@@ -138,9 +148,8 @@ fn check(record: &KeyRecord, key: &PresentedKey, now: SystemTime) -> Result<(), 
     }
     if !record.allowed_cidrs().is_empty() {
         // An address that is not known is in no network.
-        let address = key
-            .address
-            .ok_or_else(|| AuthError::invalid("address_unknown"))?;
+        let address = key.client.ip();
+        let address = address.ok_or_else(|| AuthError::invalid("address_unknown"))?;
         let mut networks = record.allowed_cidrs().iter();
         if !networks.any(|network| network.contains(&address)) {
             return Err(AuthError::invalid("address_not_allowed"));
@@ -155,7 +164,7 @@ fn expired(reason: &'static str) -> AuthError {
 
 impl Good {
     /// Who it is, with what the record says, cut down to what the owner may do.
-    fn identity(&self, authority: Option<&OwnerAuthority>) -> Identity {
+    fn identity(&self, authority: Option<&OwnerAuthority>, quota: Option<KeyQuota>) -> Identity {
         let (record, identity) = (&*self.record, self.principal());
         let identity = match authority {
             Some(authority) => identity
@@ -165,7 +174,10 @@ impl Good {
                 .scopes(record.scopes().clone())
                 .roles(record.roles()),
         };
-        identity.build()
+        match quota {
+            Some(quota) => identity.extra(quota).build(),
+            None => identity.build(),
+        }
     }
 
     fn principal(&self) -> IdentityBuilder {
