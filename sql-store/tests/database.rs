@@ -45,6 +45,35 @@ fn session(now: SystemTime) -> NewSession {
 }
 
 #[tokio::test]
+async fn the_version_of_the_tables_is_told() {
+    let folder = Folder::new();
+    for url in [folder.url(), postgres().create_database()] {
+        let database = SqlDatabase::connect(&url).await.unwrap();
+        assert_eq!(database.schema_version().await.unwrap(), 0);
+        database.migrate().await.unwrap();
+        let version = database.schema_version().await.unwrap();
+        assert_eq!(version, SqlDatabase::SCHEMA_VERSION);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_missing_is_made_only_if_it_may_be() {
+    let folder = Folder::new();
+    let url = folder.url();
+    let connect = |create| {
+        SqlDatabase::builder(&url)
+            .create_if_missing(create)
+            .connect()
+    };
+    let error = connect(false).await.unwrap_err();
+    assert_eq!(error.kind(), SqlErrorKind::Unavailable);
+    // Had the failure made the file, this would succeed.
+    assert!(connect(false).await.is_err());
+    connect(true).await.unwrap().close().await;
+    connect(false).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_database_of_another_version_is_refused() {
     let folder = Folder::new();
     for url in [folder.url(), postgres().create_database()] {

@@ -33,6 +33,7 @@ pub struct SqlDatabaseBuilder {
     max_connections: u32,
     connect_timeout: Duration,
     operation_timeout: Duration,
+    create_if_missing: bool,
 }
 
 impl SqlDatabaseBuilder {
@@ -44,6 +45,7 @@ impl SqlDatabaseBuilder {
             max_connections: 10,
             connect_timeout: Duration::from_secs(3),
             operation_timeout: Self::OPERATION_TIMEOUT,
+            create_if_missing: true,
         }
     }
 
@@ -66,6 +68,14 @@ impl SqlDatabaseBuilder {
     /// with what nobody waits for.
     pub const fn operation_timeout(mut self, timeout: Duration) -> Self {
         self.operation_timeout = timeout;
+        self
+    }
+
+    /// Whether a file of SQLite that is missing is made. Default: true. Without, connecting fails if there
+    /// is none: for programs that administer what is there, where a mistyped name must not become an
+    /// empty database. It changes nothing for PostgreSQL.
+    pub const fn create_if_missing(mut self, create: bool) -> Self {
+        self.create_if_missing = create;
         self
     }
 
@@ -133,7 +143,7 @@ impl SqlDatabaseBuilder {
             .parse()
             .map_err(|_| SqlError::config("url", "is not the URL of a SQLite database"))?;
         let options = options
-            .create_if_missing(true)
+            .create_if_missing(self.create_if_missing)
             .foreign_keys(true)
             .busy_timeout(self.operation_timeout);
         let pool = || {
@@ -163,7 +173,7 @@ impl SqlDatabaseBuilder {
             ));
         }
         #[cfg(unix)]
-        if !self.url.contains("mode=ro") {
+        if self.create_if_missing && !self.url.contains("mode=ro") {
             make_private(file);
         }
         // With a WAL readers do not wait. FULL, and not NORMAL: a logout that was acknowledged must
@@ -200,6 +210,7 @@ impl fmt::Debug for SqlDatabaseBuilder {
             .field("max_connections", &self.max_connections)
             .field("connect_timeout", &self.connect_timeout)
             .field("operation_timeout", &self.operation_timeout)
+            .field("create_if_missing", &self.create_if_missing)
             .finish_non_exhaustive()
     }
 }

@@ -37,7 +37,7 @@ const MIGRATIONS: &[Migration] = &[
 
 /// The version that the tables have when all migrations have run.
 #[expect(clippy::cast_possible_wrap, reason = "there are a few")]
-const NEWEST: i64 = MIGRATIONS.len() as i64;
+pub(super) const NEWEST: i64 = MIGRATIONS.len() as i64;
 
 impl Migration {
     const fn script(&self, live: &Live) -> &'static str {
@@ -86,9 +86,7 @@ pub(super) async fn migrate(connection: &mut Connection) -> Result<(), SqlError>
 
 /// Whether the tables are what this crate works with.
 pub(super) async fn check(connection: &mut Connection) -> Result<(), SqlError> {
-    connection.work();
-    let found = version(connection).await?;
-    connection.rest();
+    let found = found(connection).await?;
     let kind = match found {
         found if found < NEWEST => SqlErrorKind::Unmigrated {
             found,
@@ -101,6 +99,14 @@ pub(super) async fn check(connection: &mut Connection) -> Result<(), SqlError> {
         _ => return Ok(()),
     };
     Err(SqlError::new(kind))
+}
+
+/// The version of the tables, on a connection that does nothing else; 0 if there are none.
+pub(super) async fn found(connection: &mut Connection) -> Result<i64, SqlError> {
+    connection.work();
+    let found = version(connection).await?;
+    connection.rest();
+    Ok(found)
 }
 
 /// The version of the tables; 0 if there are none.

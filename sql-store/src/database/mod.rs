@@ -62,6 +62,9 @@ enum Kind {
 }
 
 impl SqlDatabase {
+    /// The version of the tables that this crate works with.
+    pub const SCHEMA_VERSION: i64 = migration::NEWEST;
+
     /// Connects to `url`, with the defaults of the [builder](Self::builder).
     ///
     /// | URL | database |
@@ -135,11 +138,32 @@ impl SqlDatabase {
             let mut connection = self.pools.writer().await?;
             migration::check(&mut connection).await
         };
-        match timeout(self.pools.operation_timeout, check).await {
-            Ok(checked) => checked?,
-            Err(_) => return Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
-        }
+        self.in_time(check).await?;
         Ok(SqlStore::new(self.pools.clone()))
+    }
+
+    /// The version that the tables have, 0 if there are none:
+    /// [`SCHEMA_VERSION`](Self::SCHEMA_VERSION) after [`migrate`](Self::migrate). Nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be asked.
+    pub async fn schema_version(&self) -> Result<i64, SqlError> {
+        let ask = async {
+            let mut connection = self.pools.reader().await?;
+            migration::found(&mut connection).await
+        };
+        self.in_time(ask).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        operation: impl Future<Output = Result<T, SqlError>>,
+    ) -> Result<T, SqlError> {
+        match timeout(self.pools.operation_timeout, operation).await {
+            Ok(result) => result,
+            Err(_) => Err(sqlx::Error::Io(ErrorKind::TimedOut.into()).into()),
+        }
     }
 
     /// Closes all connections, after what is under way. Stores answer with errors from then on.
