@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::SystemTime;
 
-use apikey_layer::{MemoryApiKeys, SharedApiKeyStore};
+use apikey_layer::{CachedApiKeys, MemoryApiKeys, SharedApiKeyStore};
 use auth_layer::{
     AuthError, ExposeSecret as _, Identity, IssuedToken, MemoryRateCounters, MemoryRevocations,
     MemorySingleUse, Revocations as _, SharedRateCounters, SharedRevocations, SharedSingleUse,
@@ -11,7 +11,7 @@ use auth_layer::{
 use jwt_layer::refresh::{MemoryRefreshStore, SharedRefreshStore};
 use jwt_layer::{MemorySigningKeys, SharedSigningKeyStore};
 use login::password::UserStore as _;
-use redis_store::RedisStore;
+use redis_store::{RedisKeyChanges, RedisStore};
 use session_layer::{MemorySessionBackend, SharedSessionBackend};
 use sql_store::{SqlDatabase, SqlError, SqlStore};
 
@@ -43,8 +43,10 @@ impl Stores {
     /// Opens what the configuration names; the rest is in memory.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, WrongVariable> {
         let mut stores = Self::in_memory();
+        let mut key_changes = None;
         if let Some(url) = &settings.redis_url {
             let redis = redis(url.expose_secret())?;
+            key_changes = Some(changes_of_keys(&redis, url.expose_secret())?);
             stores.sessions = SharedSessionBackend::new(redis.sessions());
             stores.revocations = SharedRevocations::new(redis.revocations());
             stores.used_forms = SharedSingleUse::new(redis.single_use());
@@ -55,7 +57,14 @@ impl Stores {
         if let Some(url) = &settings.database_url {
             let database = database(url.expose_secret()).await?;
             stores.users = UserTable::in_database(&database, REALM);
-            stores.api_keys = SharedApiKeyStore::new(database.api_keys());
+            // Remembered for some seconds where other processes tell of what they change; otherwise
+            // every request asks the database, so that a revocation holds everywhere at once.
+            stores.api_keys = match key_changes {
+                Some(changes) => CachedApiKeys::new(database.api_keys())
+                    .changes(changes)
+                    .into(),
+                None => SharedApiKeyStore::new(database.api_keys()),
+            };
             stores.refresh = SharedRefreshStore::new(database.refresh_families());
             stores.signing_keys = SharedSigningKeyStore::new(database.signing_keys());
             // What was taken back must not be good again after a restart that has kept the keys.
@@ -105,6 +114,15 @@ fn redis(url: &str) -> Result<RedisStore, WrongVariable> {
         .prefix("showcase")
         .build()
         .map_err(|error| WrongVariable::new("REDIS_URL", error))
+}
+
+/// What other processes change about API keys, over a connection of its own, which is made when a key
+/// is used first.
+fn changes_of_keys(redis: &RedisStore, url: &str) -> Result<RedisKeyChanges, WrongVariable> {
+    let client = deadpool_redis::redis::Client::open(url)
+        .map_err(|_| WrongVariable::new("REDIS_URL", "is not the URL of a Redis"))?;
+    let changes = redis.key_changes(client);
+    changes.map_err(|error| WrongVariable::new("REDIS_URL", error))
 }
 
 /// Makes the tables if need be, so it has to be there.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apikey_layer::{KeyOwners, Owner, OwnerAuthority};
+use apikey_layer::{KeyOwners, Lookup, Owner, OwnerAuthority};
 use auth_layer::digest::{Algorithm, DigestRecord};
 use auth_layer::{AuthError, CredentialEpoch, Identity, ScopeSet};
 use login::password::{NewPasswordError, PasswordHash, PasswordLogin, UserRecord, UserStore as _};
@@ -185,11 +185,21 @@ impl CredentialEpochs for Users {
 
 /// What the owner of an API key may do now.
 impl KeyOwners for Users {
-    async fn authority(&self, owner: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
+    /// At once: what the demo users may do is in this file. `CachedKeyOwners` is for a table.
+    fn authority_now(&self, owner: &Owner) -> Lookup<OwnerAuthority> {
         let is_ours = owner.issuer.as_deref() == Some(&*self.issuer);
         let user = DEMO_USERS
             .iter()
             .find(|user| is_ours && user.subject == owner.subject);
-        Ok(user.map(|user| OwnerAuthority::new(user.scopes(), user.role)))
+        user.map_or(Lookup::Missing, |user| {
+            Lookup::Found(OwnerAuthority::new(user.scopes(), user.role))
+        })
+    }
+
+    async fn authority(&self, owner: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
+        Ok(match self.authority_now(owner) {
+            Lookup::Found(authority) => Some(authority),
+            Lookup::Missing | Lookup::Wait => None,
+        })
     }
 }
