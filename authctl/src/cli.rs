@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::database::DatabaseCommand;
 use crate::commands::key::KeyCommand;
 use crate::commands::key_set::KeySetCommand;
+use crate::commands::keys::KeysCommand;
 use crate::commands::password::PasswordCommand;
 use crate::commands::secret::SecretArgs;
 use crate::commands::token::TokenCommand;
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// Make and check API keys without a database
     #[command(subcommand, arg_required_else_help = true)]
     Key(KeyCommand),
+    /// List, show, revoke and switch off the API keys in a database
+    #[command(subcommand, arg_required_else_help = true)]
+    Keys(KeysCommand),
     /// Decode tokens, and check them against a policy
     #[command(subcommand, arg_required_else_help = true)]
     Token(TokenCommand),

@@ -13,6 +13,14 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     (&["key", "new"], &["--prefix", "--env"]),
     (&["key", "check"], &["--prefix", "--env"]),
     (&["key", "scan"], &["--prefix", "--format"]),
+    (
+        &["keys", "list"],
+        &["--owner", "--issuer", "--tenant", "--after", "--limit"],
+    ),
+    (&["keys", "show"], &["<ID>", "--database"]),
+    (&["keys", "revoke"], &["--all-of", "--issuer"]),
+    (&["keys", "disable"], &["<ID>...", "DATABASE_URL"]),
+    (&["keys", "enable"], &["<ID>...", "DATABASE_URL"]),
     (&["token", "decode"], &["Nothing is verified"]),
     (
         &["token", "check"],

@@ -5,6 +5,7 @@ mod database;
 mod help;
 mod key;
 mod key_set;
+mod keys;
 mod password;
 mod process;
 mod readme;

@@ -13,7 +13,7 @@ use auth_layer::AuthError;
 
 use self::change::{Revoke, RevokeOwned, Rotate, SetDisabled, Touch};
 use self::insert::Insert;
-use self::row::{Find, List, owner_key};
+use self::row::{Find, List, ListAll, owner_key};
 use crate::database::Pools;
 use crate::time::millis;
 
@@ -34,6 +34,24 @@ pub struct SqlApiKeys {
 impl SqlApiKeys {
     pub(crate) const fn new(pools: Pools) -> Self {
         Self { pools }
+    }
+
+    /// At most `limit` keys of all owners, in the order of their ids, those after `after`: for operators.
+    /// What an owner is shown comes from [`list`](ApiKeyStore::list).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be asked.
+    pub async fn list_all(
+        &self,
+        after: Option<&KeyId>,
+        limit: usize,
+    ) -> Result<Vec<Arc<KeyRecord>>, AuthError> {
+        let step = ListAll {
+            after: after.copied(),
+            limit: i64::try_from(limit).unwrap_or(i64::MAX),
+        };
+        self.pools.run(step, REASON).await
     }
 }
 

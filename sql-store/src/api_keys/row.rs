@@ -157,3 +157,28 @@ impl Step for List {
         rows.iter().map(decode).collect()
     }
 }
+
+pub(super) struct ListAll {
+    pub(super) after: Option<KeyId>,
+    pub(super) limit: i64,
+}
+
+impl Step for ListAll {
+    type Output = Vec<Arc<KeyRecord>>;
+
+    const ACCESS: Access = Access::Read;
+
+    async fn run(&self, connection: &mut Connection) -> Result<Self::Output, sqlx::Error> {
+        const LIST: &str = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM auth_api_keys WHERE key_id > $1 ORDER BY key_id LIMIT $2"
+        );
+
+        let after = self.after.as_ref().map_or("", KeyId::as_str);
+        let rows = connection
+            .all(LIST, &[after.into(), self.limit.into()])
+            .await?;
+        rows.iter().map(decode).collect()
+    }
+}
