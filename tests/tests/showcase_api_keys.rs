@@ -80,7 +80,6 @@ async fn apk_01_apk_05_apk_06_keys_are_made_listed_rotated_and_revoked_by_their_
         (json!({ "name": "x", "expires_in": "soon" }), 422),
         (json!({ "name": "x", "expires_in": "0s" }), 422),
         (json!({ "name": "x", "allowed_cidrs": ["everywhere"] }), 422),
-        (json!({ "name": "x", "limit": "100/m" }), 422),
         (json!({ "name": "x", "scopes": ["everything"] }), 403),
         (json!({ "name": "x", "scopes": ["a b"] }), 422),
     ] {
@@ -252,4 +251,78 @@ async fn x_15_a_body_that_is_no_request_for_a_key_is_a_problem_and_makes_none() 
     let key = created["key"].as_str().unwrap();
     let header = format!("x-api-key: {key}");
     assert_eq!(showcase.get("/me", &[header]).await.status, 200);
+}
+
+#[tokio::test]
+async fn apk_04_a_limit_is_kept_told_and_survives_a_rotation() {
+    let showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let body = json!({ "name": "limited", "limit": "10/h,100/30d" });
+    let (key, created) = api_key(&showcase, &alice, &body).await;
+    assert_eq!(created["limit"], "10/h,100/30d");
+    let (free, _) = api_key(&showcase, &alice, &json!({ "name": "free" })).await;
+
+    let use_it = async || showcase.get("/me", &[key.clone()]).await;
+    let answers = futures_util::future::join_all((0..40).map(|_| use_it())).await;
+    let (good, refused): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == 200);
+    assert_eq!((good.len(), refused.len()), (10, 30));
+    for answer in good.iter().chain(&refused) {
+        let policy = answer.header("ratelimit-policy");
+        assert!(policy.contains("q=10;w=3600"), "{answer:?}");
+        assert!(policy.contains("q=100;w=2592000"), "{answer:?}");
+        assert!(answer.header("ratelimit").contains("r="), "{answer:?}");
+    }
+    for answer in &refused {
+        assert_eq!(answer.status, 429, "{answer:?}");
+        answer.problem();
+        let seconds: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((1..=360).contains(&seconds), "{answer:?}");
+    }
+    // It is the key's, whatever its secret is, and no other's.
+    let path = format!("/api-keys/{}/rotate", created["id"].as_str().unwrap());
+    let rotated = showcase
+        .post_json(&path, &[alice.clone()], &json!({ "overlap": "1h" }))
+        .await
+        .json();
+    let new = rotated["key"].as_str().unwrap();
+    showcase.secret(new);
+    assert_eq!(rotated["limit"], "10/h,100/30d");
+    let answer = showcase.get("/me", &[format!("x-api-key: {new}")]).await;
+    assert_eq!(answer.status, 429, "{answer:?}");
+    let answer = showcase.get("/me", &[free]).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.header("ratelimit"), "");
+    let listed = showcase.get("/api-keys", &[alice]).await.json();
+    let limits: Vec<_> = listed.as_array().unwrap().iter().collect();
+    assert!(limits.iter().any(|key| key["limit"].is_null()), "{listed}");
+}
+
+#[tokio::test]
+async fn apk_06_the_old_secret_says_until_when_it_is_good() {
+    let showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let (old, created) = api_key(&showcase, &alice, &json!({ "name": "mine" })).await;
+    let answer = showcase.get("/me", &[old.clone()]).await;
+    assert_eq!(answer.header("deprecation"), "");
+    assert_eq!(answer.header("sunset"), "");
+    let path = format!("/api-keys/{}/rotate", created["id"].as_str().unwrap());
+    let rotated = showcase
+        .post_json(&path, &[alice], &json!({ "overlap": "10m" }))
+        .await
+        .json();
+    let new = rotated["key"].as_str().unwrap();
+    showcase.secret(new);
+    let new = format!("x-api-key: {new}");
+    for path in ["/me", "/nowhere-to-be-found"] {
+        let answer = showcase.get(path, &[new.clone()]).await;
+        assert_eq!(answer.header("deprecation"), "", "{answer:?}");
+    }
+    // Also where a guard refuses.
+    for (path, status) in [("/me", 200), ("/reports", 403)] {
+        let answer = showcase.get(path, &[old.clone()]).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.header("deprecation").starts_with('@'), "{answer:?}");
+        assert!(answer.header("sunset").ends_with(" GMT"), "{answer:?}");
+    }
 }

@@ -115,3 +115,26 @@ async fn apk_05_on_a_database_alone_a_revocation_holds_elsewhere_at_once() {
         assert_eq!(b.get("/me", &[key]).await.status, 401);
     }
 }
+
+#[tokio::test]
+async fn apk_04_processes_share_the_limit_of_a_key() {
+    let (redis, postgres) = (RedisServer::start(), PostgresServer::start());
+    let (redis_url, postgres_url) = (redis.url(), postgres.url());
+    let [a, b] = start(&[("REDIS_URL", &redis_url), ("DATABASE_URL", &postgres_url)]);
+    let alice = bearer(&a, "alice", PASSWORD).await;
+    for _ in 0..3 {
+        let body = json!({ "name": "limited", "limit": "10/h" });
+        let (key, _) = api_key(&a, &alice, &body).await;
+        b.secret(key.strip_prefix("x-api-key: ").unwrap());
+        let headers = [key];
+        let uses = (0..40).map(|number| [&a, &b][number % 2].get("/me", &headers));
+        let answers = futures_util::future::join_all(uses).await;
+        let count = |status: u16| {
+            answers
+                .iter()
+                .filter(|answer| answer.status == status)
+                .count()
+        };
+        assert_eq!((count(200), count(429)), (10, 30));
+    }
+}

@@ -34,6 +34,8 @@ pub(crate) struct Stores {
     pub(crate) used_forms: SharedSingleUse,
     /// Attempts to log in.
     pub(crate) attempts: SharedRateCounters,
+    /// Uses of API keys that have limits.
+    pub(crate) key_uses: SharedRateCounters,
     /// Whether sessions end with the epoch of the password that began them. Not where processes share
     /// sessions and each has users of its own: the same epoch is another password in each.
     pub(crate) has_epochs: bool,
@@ -51,6 +53,7 @@ impl Stores {
             stores.revocations = SharedRevocations::new(redis.revocations());
             stores.used_forms = SharedSingleUse::new(redis.single_use());
             stores.attempts = SharedRateCounters::new(redis.rate_counters());
+            stores.key_uses = stores.attempts.clone();
             stores.refresh = SharedRefreshStore::new(redis.refresh_families());
             stores.signing_keys = SharedSigningKeyStore::new(redis.signing_keys());
         }
@@ -89,6 +92,7 @@ impl Stores {
             keep_keys: false,
             used_forms: SharedSingleUse::new(MemorySingleUse::new()),
             attempts: SharedRateCounters::new(MemoryRateCounters::new()),
+            key_uses: SharedRateCounters::new(MemoryRateCounters::new()),
             has_epochs: true,
         }
     }
