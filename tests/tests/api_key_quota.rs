@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use apikey_layer::{ApiKeys, KeyOwners, MemoryApiKeys, Owner, OwnerAuthority};
+use apikey_layer::{ApiKeys, KeyOwners, Lookup, MemoryApiKeys, Owner, OwnerAuthority};
 use auth_layer::{
     AuthError, Charge, EventKind, MemoryRateCounters, RateCounters, TakeOutcome, scheme_fn,
 };
@@ -404,6 +404,14 @@ async fn the_quota_is_told_beside_other_schemes_too() {
 async fn apk_08_a_key_whose_owner_is_gone_costs_nothing() {
     struct Users(Arc<AtomicBool>);
     impl KeyOwners for Users {
+        // What is known at once is counted too.
+        fn authority_now(&self, _: &Owner) -> Lookup<OwnerAuthority> {
+            match self.0.load(Ordering::SeqCst) {
+                true => Lookup::Found(OwnerAuthority::any_scope([] as [&str; 0])),
+                false => Lookup::Missing,
+            }
+        }
+
         async fn authority(&self, _: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
             let is_there = self.0.load(Ordering::SeqCst);
             Ok(is_there.then(|| OwnerAuthority::any_scope([] as [&str; 0])))
