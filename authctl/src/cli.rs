@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::commands::config::ConfigCommand;
 use crate::commands::database::DatabaseCommand;
 use crate::commands::key::KeyCommand;
 use crate::commands::key_set::KeySetCommand;
@@ -62,4 +63,7 @@ pub(crate) enum Command {
     /// Make, update and clear up the tables
     #[command(subcommand, arg_required_else_help = true)]
     Database(DatabaseCommand),
+    /// Check a configuration
+    #[command(subcommand, arg_required_else_help = true)]
+    Config(ConfigCommand),
 }

@@ -26,6 +26,8 @@ pub(crate) enum Verdict {
     Good,
     /// 1: checked and bad.
     Bad,
+    /// 3: some of it could not be checked, and nothing was bad.
+    Unknown,
 }
 
 impl Report {
@@ -160,6 +162,7 @@ pub(crate) fn exit_code(result: Result<Report, Failure>, as_json: bool) -> ExitC
             let code = match report.verdict {
                 Verdict::Good => 0,
                 Verdict::Bad => 1,
+                Verdict::Unknown => Failure::UNAVAILABLE,
             };
             (if as_json { report.json } else { report.text }, code)
         }

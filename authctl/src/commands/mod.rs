@@ -1,5 +1,6 @@
 //! The commands, one group a file.
 
+pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod key;
 pub(crate) mod key_set;
@@ -21,5 +22,6 @@ pub(crate) async fn run(command: &Command) -> Result<Report, Failure> {
         Command::Token(command) => token::run(command).await,
         Command::KeySet(command) => key_set::run(command).await,
         Command::Database(command) => database::run(command).await,
+        Command::Config(command) => config::run(command).await,
     }
 }

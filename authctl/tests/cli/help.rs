@@ -52,6 +52,7 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
     ),
     (&["database", "status"], &["--database"]),
     (&["database", "sweep"], &["--database"]),
+    (&["config", "check"], &["--file", "--strict", "--connect"]),
 ];
 
 fn help(command: &[&str], option: &str) -> String {

@@ -1,6 +1,7 @@
 //! The commands, at the surface of the process.
 #![allow(clippy::unwrap_used, reason = "for tests only, but not marked as one")]
 
+mod config;
 mod database;
 mod help;
 mod key;
