@@ -3,7 +3,7 @@
 use jwt_layer::Algorithm;
 
 use crate::harness::Measured;
-use crate::sections::{anonymous, basic, jwt, sessions};
+use crate::sections::{anonymous, basic, jwt, keys, sessions};
 
 /// Nanoseconds that a layer may take over one that does nothing.
 const ANONYMOUS_NS: f64 = 60.0;
@@ -13,6 +13,12 @@ const SESSION_ALLOCATIONS: u64 = 24;
 
 /// Allocations of a whole request with a token that was seen before.
 const TOKEN_ALLOCATIONS: u64 = 22;
+
+/// Allocations of a whole request with an API key.
+const KEY_ALLOCATIONS: u64 = 20;
+
+/// Bytes that an API key takes in memory.
+const KEY_BYTES: f64 = 250.0;
 
 /// Prints the verdicts on the tables. False if an allocation is too many: those are
 /// the same in every run, so this may fail a build. Times are for people to judge.
@@ -74,7 +80,7 @@ pub(crate) fn print(tables: &[(&str, Vec<Measured>)]) -> bool {
         ));
     }
 
-    for (what, measured, held) in tokens(tables) {
+    for (what, measured, held) in tokens(tables).into_iter().chain(api_keys(tables)) {
         // Only the allocations are the same in every run.
         allocations_hold &= held || !what.contains("allocations");
         lines.push((what, measured, held));
@@ -166,6 +172,87 @@ fn tokens(tables: &[(&str, Vec<Measured>)]) -> Vec<(&'static str, String, bool)>
             "a bad token: refused for at most 300 ns over the bare router",
             format!("{most:.0} ns"),
             most <= 300.0,
+        ));
+    }
+    lines
+}
+
+/// What must hold for API keys.
+fn api_keys(tables: &[(&str, Vec<Measured>)]) -> Vec<(&'static str, String, bool)> {
+    let rows = |title: &str| {
+        let table = tables.iter().find(|table| table.0 == title);
+        table.map_or(&[][..], |(_, rows)| rows.as_slice())
+    };
+    let row = |title: &str, name: &str| rows(title).iter().find(|row| row.name == name);
+    let mut lines = Vec::new();
+
+    let ours = [
+        (
+            keys::OURS,
+            "an API key: not slower than the fastest by hand",
+        ),
+        (keys::OWNERS, "the same, and its owner is asked for"),
+    ];
+    for (name, what) in ours {
+        let by_hand = keys::BY_HAND.iter();
+        let by_hand = by_hand.filter_map(|name| row(keys::VALID, name));
+        let fastest = by_hand.min_by(|a, b| a.ns.total_cmp(&b.ns));
+        if let (Some(ours), Some(fastest)) = (row(keys::VALID, name), fastest) {
+            let ratio = ours.ns / fastest.ns;
+            let measured = format!("{ratio:.2} of {}", fastest.name);
+            lines.push((what, measured, ratio <= 1.0));
+        }
+    }
+    let allocations = [keys::OURS, keys::OWNERS];
+    let allocations = allocations.map(|name| row(keys::VALID, name).map(|row| row.allocations));
+    if let Some(most) = allocations.into_iter().flatten().max() {
+        lines.push((
+            "an API key: at most 20 allocations in all",
+            most.to_string(),
+            most <= KEY_ALLOCATIONS,
+        ));
+    }
+    for (what, names) in [
+        (
+            "one of 1,000,000 API keys: within 1.5 of one of 10,000",
+            keys::HOT,
+        ),
+        (
+            "1,000,000 API keys in turn: within 1.5 of 10,000 in turn",
+            keys::IN_TURN,
+        ),
+    ] {
+        let [few, many] = names.map(|name| row(keys::MANY, name).map(|row| row.ns));
+        if let (Some(few), Some(many)) = (few, many) {
+            lines.push((
+                what,
+                format!("{:.2}: {many:.0} ns and {few:.0} ns", many / few),
+                many <= 1.5 * few,
+            ));
+        }
+    }
+    if !rows(keys::MANY).is_empty()
+        && let Some((_, bytes)) = keys::bytes()
+    {
+        lines.push((
+            "an API key: at most 250 bytes in memory",
+            format!("{bytes:.0}"),
+            bytes <= KEY_BYTES,
+        ));
+    }
+    let refused = row(keys::MALFORMED, keys::REFUSES);
+    if let (Some(ours), Some(bare)) = (refused, rows(keys::MALFORMED).first()) {
+        lines.push((
+            "a malformed API key: refused for at most 300 ns over the bare router",
+            format!("{:.0} ns", ours.ns - bare.ns),
+            ours.ns - bare.ns <= 300.0,
+        ));
+    }
+    if let Some(ours) = row(keys::NO_KEY, keys::NO_KEY_ROW) {
+        lines.push((
+            "no API key: within 80 ns of the no-op layer",
+            format!("{:+.0} ns", ours.over_no_op),
+            ours.over_no_op <= 80.0,
         ));
     }
     lines

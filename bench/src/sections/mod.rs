@@ -3,6 +3,7 @@
 pub(crate) mod anonymous;
 pub(crate) mod basic;
 pub mod jwt;
+pub(crate) mod keys;
 mod layers;
 mod refused;
 pub mod sessions;
@@ -36,6 +37,11 @@ pub const SECTIONS: &[NamedSection] = &[
     ("jwt-malformed", |_| jwt::bad(0)),
     ("jwt-oversized", |_| jwt::bad(1)),
     ("jwt-unsigned", |_| jwt::bad(2)),
+    ("keys-valid", keys::valid),
+    ("keys-many", keys::many),
+    ("keys-malformed", keys::malformed),
+    ("keys-unknown", keys::unknown),
+    ("keys-none", |_| keys::none()),
 ];
 
 /// A request with the headers that most clients send: looking a header up costs more the fuller the
