@@ -32,6 +32,12 @@ impl KeyId {
     }
 }
 
+impl AsRef<str> for KeyId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl FromStr for KeyId {
     type Err = InvalidKeyId;
 

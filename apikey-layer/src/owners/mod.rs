@@ -6,7 +6,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use auth_layer::{AuthError, ScopeSet};
+use auth_layer::{AuthError, Roles, ScopeSet};
 
 pub use self::cached::CachedKeyOwners;
 use crate::{KeyRecord, Lookup, Owner};
@@ -43,16 +43,16 @@ pub trait KeyOwners: Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OwnerAuthority {
-    scopes: Option<Arc<ScopeSet>>,
-    roles: Arc<[String]>,
+    scopes: Option<ScopeSet>,
+    roles: Roles,
 }
 
 impl OwnerAuthority {
     /// Only these scopes and roles.
     pub fn new<R: Into<String>>(scopes: ScopeSet, roles: impl IntoIterator<Item = R>) -> Self {
         Self {
-            scopes: Some(Arc::new(scopes)),
-            roles: roles.into_iter().map(Into::into).collect(),
+            scopes: Some(scopes),
+            roles: roles.into_iter().map(Into::<String>::into).collect(),
         }
     }
 
@@ -60,7 +60,7 @@ impl OwnerAuthority {
     pub fn any_scope<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
         Self {
             scopes: None,
-            roles: roles.into_iter().map(Into::into).collect(),
+            roles: roles.into_iter().map(Into::<String>::into).collect(),
         }
     }
 
@@ -71,9 +71,12 @@ impl OwnerAuthority {
         }
     }
 
-    pub(crate) fn roles_of<'a>(&'a self, record: &'a KeyRecord) -> impl Iterator<Item = &'a str> {
-        let has = |role: &&str| self.roles.iter().any(|own| own == role);
-        record.roles().filter(has)
+    pub(crate) fn roles_of(&self, record: &KeyRecord) -> Roles {
+        let has = |role: &&str| self.roles.contains(role);
+        if record.roles().all(|role| has(&role)) {
+            return record.grant().roles().clone();
+        }
+        record.roles().filter(has).collect()
     }
 }
 

@@ -110,10 +110,11 @@ impl Inner {
         let Some(record) = found else {
             return Err(AuthError::invalid("unknown_key"));
         };
-        let now = self.clock.now();
+        // Most keys have no end, and the clock has not to be asked.
+        let now = || self.clock.now();
         let superseded = match previous {
             _ if current => None,
-            Some(previous) if old && now < previous.valid_until => Some(SupersededKey {
+            Some(previous) if old && now() < previous.valid_until => Some(SupersededKey {
                 replaced_at: previous.replaced_at,
                 valid_until: previous.valid_until,
             }),
@@ -135,7 +136,11 @@ impl Inner {
 }
 
 /// Everything but the secret.
-fn check(record: &KeyRecord, key: &PresentedKey, now: SystemTime) -> Result<(), AuthError> {
+fn check(
+    record: &KeyRecord,
+    key: &PresentedKey,
+    now: impl FnOnce() -> SystemTime,
+) -> Result<(), AuthError> {
     let revoked = |reason| Err(AuthError::new(AuthErrorKind::Revoked, reason));
     if record.revoked_at().is_some() {
         return revoked("key_revoked");
@@ -143,7 +148,7 @@ fn check(record: &KeyRecord, key: &PresentedKey, now: SystemTime) -> Result<(), 
     if record.is_disabled() {
         return revoked("key_disabled");
     }
-    if record.expires_at().is_some_and(|end| now >= end) {
+    if record.expires_at().is_some_and(|end| now() >= end) {
         return Err(expired("key_expired"));
     }
     if !record.allowed_cidrs().is_empty() {
@@ -169,10 +174,10 @@ impl Good {
         let identity = match authority {
             Some(authority) => identity
                 .scopes(authority.scopes_of(record))
-                .roles(authority.roles_of(record)),
+                .shared_roles(authority.roles_of(record)),
             None => identity
                 .scopes(record.scopes().clone())
-                .roles(record.roles()),
+                .shared_roles(record.grant().roles().clone()),
         };
         match quota {
             Some(quota) => identity.extra(quota).build(),
@@ -182,14 +187,7 @@ impl Good {
 
     fn principal(&self) -> IdentityBuilder {
         let record = &*self.record;
-        let mut identity = Identity::builder("api-key", record.owner().subject.as_str())
-            .key_id(record.id().as_str());
-        if let Some(issuer) = &record.owner().issuer {
-            identity = identity.issuer(issuer.as_str());
-        }
-        if let Some(tenant) = &record.owner().tenant {
-            identity = identity.tenant(tenant.as_str());
-        }
+        let mut identity = record.grant().principal("api-key").key_id(record.id());
         let end = self.superseded.map(|superseded| superseded.valid_until);
         if let Some(end) = record.expires_at().into_iter().chain(end).min() {
             identity = identity.expires_at(end);

@@ -1,14 +1,18 @@
 //! Keys in the memory of one process.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::BuildHasher as _;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use auth_layer::AuthError;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
 use super::{ApiKeyStore, Inserted, Lookup, Rotated, Rotation};
+use crate::record::Grant;
 use crate::{DisabledBy, KeyId, KeyRecord, Owner};
 
 /// Enough that two requests seldom meet at one lock.
@@ -16,11 +20,22 @@ const SHARDS: usize = 16;
 
 /// [`ApiKeyStore`] in memory: for tests, demonstrations, and keys that are loaded at start.
 ///
-/// Locks are held for a lookup or for one change, never while anything is waited for.
+/// Locks are held for a lookup or for one change, never while anything is waited for. A key takes
+/// about 230 bytes, name, owner and index included: what the keys of an owner have in common is kept
+/// once.
 #[derive(Default)]
 pub struct MemoryApiKeys {
-    shards: [RwLock<HashMap<KeyId, Arc<KeyRecord>>>; SHARDS],
-    owners: Mutex<HashMap<Owner, BTreeSet<KeyId>>>,
+    hasher: RandomState,
+    /// The records by their ids. The ids are in the records.
+    shards: [RwLock<HashTable<Arc<KeyRecord>>>; SHARDS],
+    owners: Mutex<HashTable<Owned>>,
+}
+
+/// The keys of one owner.
+struct Owned {
+    /// Of one of the keys: it knows the owner.
+    grant: Arc<Grant>,
+    ids: BTreeSet<KeyId>,
 }
 
 impl MemoryApiKeys {
@@ -43,48 +58,61 @@ impl MemoryApiKeys {
         self.len() == 0
     }
 
-    fn shard(&self, id: &KeyId) -> &RwLock<HashMap<KeyId, Arc<KeyRecord>>> {
-        // Ids are random letters, so their last one spreads them well enough.
-        let last = id.as_str().as_bytes().last().copied().unwrap_or_default();
-        &self.shards[usize::from(last) % SHARDS]
+    /// The hash of an id, and the shard that it belongs to.
+    fn place(&self, id: &KeyId) -> (u64, &RwLock<HashTable<Arc<KeyRecord>>>) {
+        let hash = self.hasher.hash_one(id);
+        // Other bits than those by which a table finds its places.
+        let [.., shard, _, _] = hash.to_le_bytes();
+        (hash, &self.shards[usize::from(shard) % SHARDS])
     }
 
     fn get(&self, id: &KeyId) -> Option<Arc<KeyRecord>> {
+        let (hash, shard) = self.place(id);
         // A change is one assignment: a writer that panicked has left whole records.
-        let shard = self.shard(id).read();
-        shard
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(id)
-            .cloned()
+        let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+        shard.find(hash, |record| record.id() == id).cloned()
     }
 
     /// Changes a record under its lock; `None` if there is no such key.
     fn change<T>(&self, id: &KeyId, change: impl FnOnce(&mut KeyRecord) -> T) -> Option<T> {
-        let mut shard = self
-            .shard(id)
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let (hash, shard) = self.place(id);
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
         // Requests under way go on with the record that they have.
         shard
-            .get_mut(id)
+            .find_mut(hash, |record| record.id() == id)
             .map(|record| change(Arc::make_mut(record)))
     }
 
-    fn owners(&self) -> MutexGuard<'_, HashMap<Owner, BTreeSet<KeyId>>> {
+    /// False if the id is taken.
+    fn add(&self, record: KeyRecord) -> bool {
+        let (hash, shard) = self.place(record.id());
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        let taken = shard.find(hash, |other| other.id() == record.id());
+        if taken.is_some() {
+            return false;
+        }
+        shard.insert_unique(hash, Arc::new(record), |other| {
+            self.hasher.hash_one(other.id())
+        });
+        true
+    }
+
+    fn owners(&self) -> MutexGuard<'_, HashTable<Owned>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn owned_by(&self, owner: &Owner, after: Option<&KeyId>, limit: usize) -> Vec<KeyId> {
         let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(*after));
         let owners = self.owners();
-        let ids = owners.get(owner);
-        ids.map(|ids| {
-            ids.range((from, Bound::Unbounded))
-                .take(limit)
-                .copied()
-                .collect()
-        })
-        .unwrap_or_default()
+        let owned = owners.find(self.hasher.hash_one(owner), |owned| {
+            owned.grant.owner() == owner
+        });
+        owned
+            .map(|owned| {
+                let ids = owned.ids.range((from, Bound::Unbounded));
+                ids.take(limit).copied().collect()
+            })
+            .unwrap_or_default()
     }
 }
 
@@ -105,30 +133,42 @@ impl ApiKeyStore for MemoryApiKeys {
         Ok(self.get(id))
     }
 
-    async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
-        let (id, owner) = (*record.id(), record.owner().clone());
+    async fn insert(&self, mut record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
+        let id = *record.id();
+        let hash = self.hasher.hash_one(record.owner());
         // Held until the key is there too, so that `revoke_owned_by` misses none and two inserts
         // cannot share the last room.
         let mut owners = self.owners();
         if self.get(&id).is_some() {
             return Ok(Inserted::Taken);
         }
-        let counts = |id: &&KeyId| self.get(id).is_some_and(|own| is_live(&own, &record));
-        let owned = owners.get(&owner).into_iter().flatten();
-        if owned.filter(counts).count() >= limit {
+        let owned = owners.find(hash, |owned| owned.grant.owner() == record.owner());
+        let ids = owned.into_iter().flat_map(|owned| &owned.ids);
+        let mut live = 0;
+        for own in ids.filter_map(|id| self.get(id)) {
+            live += usize::from(is_live(&own, &record));
+            record.share(&own);
+        }
+        if live >= limit {
             return Ok(Inserted::Full);
         }
-        {
-            let mut shard = self
-                .shard(&id)
-                .write()
-                .unwrap_or_else(PoisonError::into_inner);
-            if shard.contains_key(&id) {
-                return Ok(Inserted::Taken);
-            }
-            shard.insert(id, Arc::new(record));
+        let grant = Arc::clone(record.grant());
+        if !self.add(record) {
+            return Ok(Inserted::Taken);
         }
-        owners.entry(owner).or_default().insert(id);
+        owners
+            .entry(
+                hash,
+                |owned| owned.grant.owner() == grant.owner(),
+                |owned| self.hasher.hash_one(owned.grant.owner()),
+            )
+            .or_insert_with(|| Owned {
+                grant: Arc::clone(&grant),
+                ids: BTreeSet::new(),
+            })
+            .get_mut()
+            .ids
+            .insert(id);
         Ok(Inserted::Done)
     }
 

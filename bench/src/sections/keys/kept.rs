@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use apikey_layer::{
-    ApiKeyStore as _, Inserted, KeyFormat, KeyOwners, KeyRecord, MemoryApiKeys, Owner,
+    ApiKeyStore as _, Inserted, KeyFormat, KeyOwners, KeyRecord, Lookup, MemoryApiKeys, Owner,
     OwnerAuthority,
 };
 use auth_layer::{AuthError, ScopeSet, SecretDigest};
@@ -63,10 +63,10 @@ impl Kept {
         runtime.block_on(async {
             for (number, (key, owner)) in keys.iter().zip(&owners).enumerate() {
                 let owner = Owner::new(owner.as_str());
-                let mut record = KeyRecord::new(*key.id(), key.digest(), owner, created_at);
-                record.name = format!("deployment {number:05}");
-                record.scopes = ScopeSet::from_scopes(SCOPES).expect("scopes");
-                record.roles = vec![ROLE.to_owned()];
+                let record = KeyRecord::new(*key.id(), key.digest(), owner, created_at)
+                    .with_name(format!("deployment {number:05}"))
+                    .with_scopes(ScopeSet::from_scopes(SCOPES).expect("scopes"))
+                    .with_roles([ROLE]);
                 let inserted = store.insert(record, EACH).await;
                 assert_eq!(inserted.expect("memory"), Inserted::Done);
             }
@@ -105,6 +105,11 @@ impl Table {
 }
 
 impl KeyOwners for Table {
+    fn authority_now(&self, owner: &Owner) -> Lookup<OwnerAuthority> {
+        let found = self.owners.get(&owner.subject).cloned();
+        found.map_or(Lookup::Missing, Lookup::Found)
+    }
+
     async fn authority(&self, owner: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
         Ok(self.owners.get(&owner.subject).cloned())
     }

@@ -1,67 +1,48 @@
 //! What is kept of a key.
 
+mod grant;
+mod millis;
+mod owner;
+
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use auth_layer::{Identity, Origin, Rate, ScopeSet, SecretDigest};
+use auth_layer::{Origin, Rate, ScopeSet, SecretDigest};
 use ipnet::IpNet;
+use smol_str::SmolStr;
 
+pub(crate) use self::grant::Grant;
+use self::millis::Millis;
+pub use self::owner::Owner;
 use crate::{KeyId, Rotated, Rotation};
-
-/// Whose key it is: the principal who made it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub struct Owner {
-    /// Who vouches for the subject; `None` for this service's own users.
-    pub issuer: Option<String>,
-    /// The tenant.
-    pub tenant: Option<String>,
-    /// The subject, unique within issuer and tenant.
-    pub subject: String,
-}
-
-impl Owner {
-    /// A user of this service itself.
-    #[must_use]
-    pub fn new(subject: impl Into<String>) -> Self {
-        Self {
-            issuer: None,
-            tenant: None,
-            subject: subject.into(),
-        }
-    }
-
-    /// The principal of an identity.
-    #[must_use]
-    pub fn of(identity: &Identity) -> Self {
-        Self {
-            issuer: identity.issuer().map(str::to_owned),
-            tenant: identity.tenant().map(str::to_owned),
-            subject: identity.subject().to_owned(),
-        }
-    }
-}
 
 /// Everything that is known of a key, and nothing that could be used as one.
 ///
-/// A store keeps all of it and gives all of it back: what a key is limited to must not be lost.
+/// A store keeps all of it and gives all of it back: what a key is limited to must not be lost. Times
+/// are kept to the millisecond.
 #[derive(Clone, Debug)]
 pub struct KeyRecord {
     id: KeyId,
-    digest: SecretDigest,
-    previous: Option<PreviousSecret>,
-    owner: Owner,
-    name: String,
-    scopes: ScopeSet,
-    roles: Vec<String>,
-    allowed_cidrs: Vec<IpNet>,
-    allowed_origins: Vec<Origin>,
-    limits: Vec<Rate>,
-    created_at: SystemTime,
-    expires_at: Option<SystemTime>,
-    revoked_at: Option<SystemTime>,
-    last_used_at: Option<SystemTime>,
     disabled_by_owner: bool,
     disabled_by_operator: bool,
+    digest: SecretDigest,
+    /// Shared with other keys of the owner, where the store sees to it.
+    grant: Arc<Grant>,
+    name: SmolStr,
+    created_at: Millis,
+    expires_at: Option<Millis>,
+    last_used_at: Option<Millis>,
+    /// What most keys have nothing of.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    previous: Option<PreviousSecret>,
+    allowed_cidrs: Box<[IpNet]>,
+    allowed_origins: Box<[Origin]>,
+    limits: Box<[Rate]>,
+    revoked_at: Option<Millis>,
 }
 
 impl KeyRecord {
@@ -70,22 +51,38 @@ impl KeyRecord {
     pub fn new(id: KeyId, digest: SecretDigest, owner: Owner, created_at: SystemTime) -> Self {
         Self {
             id,
-            digest,
-            previous: None,
-            owner,
-            name: String::new(),
-            scopes: ScopeSet::new(),
-            roles: Vec::new(),
-            allowed_cidrs: Vec::new(),
-            allowed_origins: Vec::new(),
-            limits: Vec::new(),
-            created_at,
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
             disabled_by_owner: false,
             disabled_by_operator: false,
+            digest,
+            grant: Arc::new(Grant::new(owner)),
+            name: SmolStr::default(),
+            created_at: created_at.into(),
+            expires_at: None,
+            last_used_at: None,
+            rare: None,
         }
+    }
+
+    pub(crate) fn grant(&self) -> &Arc<Grant> {
+        &self.grant
+    }
+
+    /// Shares with another key whatever both have in common of whose they are and what they may do.
+    pub(crate) fn share(&mut self, other: &Self) {
+        if Arc::ptr_eq(&self.grant, &other.grant) {
+        } else if self.grant == other.grant {
+            self.grant = Arc::clone(&other.grant);
+        } else {
+            Arc::make_mut(&mut self.grant).share(&other.grant);
+        }
+    }
+
+    fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// The public id.
@@ -99,13 +96,13 @@ impl KeyRecord {
     }
 
     /// The secret that it had before it was rotated.
-    pub const fn previous(&self) -> Option<PreviousSecret> {
-        self.previous
+    pub fn previous(&self) -> Option<PreviousSecret> {
+        self.rare()?.previous
     }
 
     /// Whose key it is.
-    pub const fn owner(&self) -> &Owner {
-        &self.owner
+    pub fn owner(&self) -> &Owner {
+        self.grant.owner()
     }
 
     /// What the owner calls it.
@@ -114,48 +111,48 @@ impl KeyRecord {
     }
 
     /// What it may be used for.
-    pub const fn scopes(&self) -> &ScopeSet {
-        &self.scopes
+    pub fn scopes(&self) -> &ScopeSet {
+        self.grant.scopes()
     }
 
     /// The roles that it carries.
     pub fn roles(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.roles.iter().map(String::as_str)
+        self.grant.roles().iter()
     }
 
     /// From where it may be used; from anywhere if empty.
     pub fn allowed_cidrs(&self) -> &[IpNet] {
-        &self.allowed_cidrs
+        self.rare().map_or(&[], |rare| &rare.allowed_cidrs)
     }
 
     /// From which web sites it may be used; from anything if empty.
     pub fn allowed_origins(&self) -> &[Origin] {
-        &self.allowed_origins
+        self.rare().map_or(&[], |rare| &rare.allowed_origins)
     }
 
     /// How often it may be used, all of them at once; as often as one likes if empty.
     pub fn limits(&self) -> &[Rate] {
-        &self.limits
+        self.rare().map_or(&[], |rare| &rare.limits)
     }
 
     /// When it was made.
-    pub const fn created_at(&self) -> SystemTime {
-        self.created_at
+    pub fn created_at(&self) -> SystemTime {
+        self.created_at.into()
     }
 
     /// When it ends by itself.
-    pub const fn expires_at(&self) -> Option<SystemTime> {
-        self.expires_at
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at.map(Into::into)
     }
 
     /// When it was revoked. Nothing brings it back.
-    pub const fn revoked_at(&self) -> Option<SystemTime> {
-        self.revoked_at
+    pub fn revoked_at(&self) -> Option<SystemTime> {
+        self.rare()?.revoked_at.map(Into::into)
     }
 
     /// When it was last used, as far as that has been written down: it is written some time after.
-    pub const fn last_used_at(&self) -> Option<SystemTime> {
-        self.last_used_at
+    pub fn last_used_at(&self) -> Option<SystemTime> {
+        self.last_used_at.map(Into::into)
     }
 
     /// Whether this switch is off. An operator's its owner cannot switch on.
@@ -174,7 +171,10 @@ impl KeyRecord {
     /// Sets the secret that it had before; none if `None`.
     #[must_use]
     pub fn with_previous(mut self, previous: impl Into<Option<PreviousSecret>>) -> Self {
-        self.previous = previous.into();
+        let previous = previous.into();
+        if previous.is_some() || self.rare.is_some() {
+            self.rare_mut().previous = previous;
+        }
         self
     }
 
@@ -187,64 +187,76 @@ impl KeyRecord {
 
     /// Sets what the owner calls it.
     #[must_use]
-    pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+    pub fn with_name(mut self, name: impl AsRef<str>) -> Self {
+        self.name = SmolStr::new(name);
         self
     }
 
     /// Sets what it may be used for.
     #[must_use]
     pub fn with_scopes(mut self, scopes: ScopeSet) -> Self {
-        self.scopes = scopes;
+        Arc::make_mut(&mut self.grant).set_scopes(scopes);
         self
     }
 
     /// Sets the roles that it carries.
     #[must_use]
-    pub fn with_roles<R: Into<String>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
-        self.roles = roles.into_iter().map(Into::into).collect();
+    pub fn with_roles<R: Into<Box<str>>>(mut self, roles: impl IntoIterator<Item = R>) -> Self {
+        Arc::make_mut(&mut self.grant).set_roles(roles.into_iter().collect());
         self
     }
 
     /// Sets from where it may be used; from anywhere if there is none.
     #[must_use]
     pub fn with_allowed_cidrs(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
-        self.allowed_cidrs = networks.into_iter().collect();
+        let networks: Box<[_]> = networks.into_iter().collect();
+        if !networks.is_empty() || self.rare.is_some() {
+            self.rare_mut().allowed_cidrs = networks;
+        }
         self
     }
 
     /// Sets from which web sites it may be used; from anything if there is none.
     #[must_use]
     pub fn with_allowed_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
-        self.allowed_origins = origins.into_iter().collect();
+        let origins: Box<[_]> = origins.into_iter().collect();
+        if !origins.is_empty() || self.rare.is_some() {
+            self.rare_mut().allowed_origins = origins;
+        }
         self
     }
 
     /// Sets how often it may be used; as often as one likes if there is none.
     #[must_use]
     pub fn with_limits(mut self, limits: impl IntoIterator<Item = Rate>) -> Self {
-        self.limits = limits.into_iter().collect();
+        let limits: Box<[_]> = limits.into_iter().collect();
+        if !limits.is_empty() || self.rare.is_some() {
+            self.rare_mut().limits = limits;
+        }
         self
     }
 
     /// Sets when it ends by itself.
     #[must_use]
     pub fn with_expires_at(mut self, at: impl Into<Option<SystemTime>>) -> Self {
-        self.expires_at = at.into();
+        self.expires_at = at.into().map(Into::into);
         self
     }
 
     /// Sets when it was revoked.
     #[must_use]
     pub fn with_revoked_at(mut self, at: impl Into<Option<SystemTime>>) -> Self {
-        self.revoked_at = at.into();
+        let at = at.into().map(Into::into);
+        if at.is_some() || self.rare.is_some() {
+            self.rare_mut().revoked_at = at;
+        }
         self
     }
 
     /// Sets when it was last used.
     #[must_use]
     pub fn with_last_used_at(mut self, at: impl Into<Option<SystemTime>>) -> Self {
-        self.last_used_at = at.into();
+        self.last_used_at = at.into().map(Into::into);
         self
     }
 
@@ -258,27 +270,28 @@ impl KeyRecord {
 
     /// Does what [`ApiKeyStore::rotate`](crate::ApiKeyStore::rotate) does to a key.
     pub fn rotate(&mut self, rotation: &Rotation) -> Rotated {
-        if self.revoked_at.is_some() {
+        if self.revoked_at().is_some() {
             return Rotated::Revoked;
         }
         if self.digest != rotation.replaces {
             return Rotated::Changed;
         }
-        self.previous = Some(rotation.previous());
+        self.rare_mut().previous = Some(rotation.previous());
         self.digest = rotation.digest;
         Rotated::Done
     }
 
     /// Revokes it, or keeps the time of the first revocation; true if this is it.
     pub fn revoke(&mut self, at: SystemTime) -> bool {
-        let first = self.revoked_at.is_none();
-        self.revoked_at.get_or_insert(at);
+        let revoked_at = &mut self.rare_mut().revoked_at;
+        let first = revoked_at.is_none();
+        revoked_at.get_or_insert(at.into());
         first
     }
 
     /// Takes down a use, unless a later one is known.
     pub fn touch(&mut self, at: SystemTime) {
-        self.last_used_at = self.last_used_at.max(Some(at));
+        self.last_used_at = self.last_used_at.max(Some(at.into()));
     }
 }
 
