@@ -143,8 +143,8 @@ impl KeyFormat {
             return Err(MalformedKey::Checksum);
         }
         body.first_chunk()
-            .filter(|_| body.iter().all(|byte| base62::is_letter(*byte)))
-            .and_then(|id| KeyId::from_letters(*id))
+            .filter(|_| base62::are_letters(body))
+            .map(|id| KeyId::from_checked_letters(*id))
             .ok_or(MalformedKey::Alphabet)
     }
 }

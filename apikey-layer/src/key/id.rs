@@ -20,9 +20,13 @@ impl KeyId {
         base62::random_letters().map(Self)
     }
 
-    pub(super) fn from_letters(letters: [u8; Self::LEN]) -> Option<Self> {
-        let good = letters.iter().all(|letter| base62::is_letter(*letter));
-        good.then_some(Self(letters))
+    fn from_letters(letters: [u8; Self::LEN]) -> Option<Self> {
+        base62::are_letters(&letters).then_some(Self(letters))
+    }
+
+    /// The id of letters and digits that were found to be such.
+    pub(super) const fn from_checked_letters(letters: [u8; Self::LEN]) -> Self {
+        Self(letters)
     }
 
     /// The id as text.

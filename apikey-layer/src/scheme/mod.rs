@@ -207,6 +207,10 @@ impl Inner {
 
     /// The one value of the key header.
     fn in_header<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, AuthError> {
+        // Few requests repeat any header; the rest need one look-up and no list.
+        if headers.len() == headers.keys_len() {
+            return Ok(headers.get(&self.header));
+        }
         let mut values = headers.get_all(&self.header).iter();
         match (values.next(), values.next()) {
             (found, None) => Ok(found),
@@ -216,8 +220,11 @@ impl Inner {
 
     /// A Bearer token with our prefix.
     fn in_authorization<'a>(&self, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+        if !self.bearer {
+            return None;
+        }
         authorization(headers, "Bearer")
-            .filter(|token| self.bearer && token.starts_with(self.format.prefix().as_bytes()))
+            .filter(|token| token.starts_with(self.format.prefix().as_bytes()))
     }
 }
 
@@ -236,13 +243,12 @@ impl Scheme for ApiKeys {
     fn extract(&self, parts: &Parts) -> Result<Option<PresentedKey>, AuthError> {
         let own = self.inner.in_header(&parts.headers)?;
         let bearer = self.inner.in_authorization(&parts.headers);
-        let (text, value) = match (own, bearer) {
+        let text = match (own.map(|value| value.as_bytes().trim_ascii()), bearer) {
             (None, None) => return Ok(None),
-            (Some(value), Some(token)) if value.as_bytes().trim_ascii() != token => {
+            (Some(own), Some(token)) if own != token => {
                 return Err(ambiguous("different_api_keys"));
             }
-            (Some(value), _) => (value.as_bytes().trim_ascii(), Some(value)),
-            (None, Some(token)) => (token, parts.headers.get(AUTHORIZATION)),
+            (Some(text), _) | (None, Some(text)) => text,
         };
         let id = self
             .inner
@@ -250,13 +256,11 @@ impl Scheme for ApiKeys {
             .parse(text)
             .map_err(|malformed| AuthError::malformed(malformed.reason()))?;
         let in_authorization = bearer.is_some();
-        Ok(value.map(|value| {
-            let mut key = PresentedKey::new(id, value.clone(), text.len(), in_authorization, parts);
-            if let Some(cost) = &self.inner.cost {
-                key.cost = cost(parts);
-            }
-            key
-        }))
+        let mut key = PresentedKey::new(id, text, in_authorization, parts);
+        if let Some(cost) = &self.inner.cost {
+            key.cost = cost(parts);
+        }
+        Ok(Some(key))
     }
 
     fn verify(&self, credential: PresentedKey) -> VerifyFuture {
@@ -288,6 +292,14 @@ impl Scheme for ApiKeys {
 
     fn conceal(&self, headers: &mut HeaderMap) {
         let is_ours = self.inner.in_authorization(headers).is_some();
+        if headers.len() == headers.keys_len() {
+            for name in [Some(&self.inner.header), is_ours.then_some(&AUTHORIZATION)] {
+                if let Some(value) = name.and_then(|name| headers.get_mut(name)) {
+                    value.set_sensitive(true);
+                }
+            }
+            return;
+        }
         for (name, value) in headers.iter_mut() {
             if *name == self.inner.header || (is_ours && *name == AUTHORIZATION) {
                 value.set_sensitive(true);

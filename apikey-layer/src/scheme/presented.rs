@@ -3,7 +3,6 @@
 use std::fmt;
 
 use auth_layer::{ClientAddress, SecretDigest};
-use http::HeaderValue;
 use http::request::Parts;
 
 use crate::KeyId;
@@ -18,34 +17,20 @@ pub struct PresentedKey {
     pub(super) cost: u32,
     /// Whether it stood in `Authorization`, and perhaps in its own header too.
     pub(super) in_authorization: bool,
-    /// The whole header: sharing it costs no copy. The key is at its end.
-    value: HeaderValue,
-    len: usize,
+    /// Of the whole key, which is not kept.
+    pub(super) digest: SecretDigest,
 }
 
 impl PresentedKey {
-    pub(super) fn new(
-        id: KeyId,
-        mut value: HeaderValue,
-        len: usize,
-        in_authorization: bool,
-        parts: &Parts,
-    ) -> Self {
-        value.set_sensitive(true);
+    pub(super) fn new(id: KeyId, text: &[u8], in_authorization: bool, parts: &Parts) -> Self {
         let client = parts.extensions.get::<ClientAddress>().copied();
         Self {
             id,
             client: client.unwrap_or_else(ClientAddress::unknown),
             cost: 1,
             in_authorization,
-            value,
-            len,
+            digest: SecretDigest::of(text),
         }
-    }
-
-    pub(super) fn digest(&self) -> SecretDigest {
-        let bytes = self.value.as_bytes().trim_ascii_end();
-        SecretDigest::of(&bytes[bytes.len().saturating_sub(self.len)..])
     }
 }
 

@@ -103,7 +103,7 @@ impl Inner {
 
         let record = found.as_deref();
         let previous = record.and_then(KeyRecord::previous);
-        let sent = key.digest();
+        let sent = key.digest;
         let current = sent == record.map_or(NO_DIGEST, KeyRecord::digest);
         let old = sent == previous.map_or(NO_DIGEST, |previous| previous.digest);
 
