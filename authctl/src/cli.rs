@@ -16,7 +16,7 @@ Exit codes:
   0  done, or checked and good
   1  checked and bad: a wrong password, an invalid token, a key that is none, no such key
   2  called or configured wrong
-  3  could not be checked: a database, an issuer or a file of theirs is out of reach
+  3  could not be checked: a database or an issuer is out of reach, a hash is of no known kind
 
 Secrets are read from standard input, the environment or a file, and never from arguments, which
 every user of the machine can see. On a terminal they are asked for and not shown.";
@@ -33,7 +33,7 @@ every user of the machine can see. On a terminal they are asked for and not show
 )]
 pub(crate) struct Cli {
     /// Print one JSON object on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub(crate) json: bool,
 
     #[command(subcommand)]

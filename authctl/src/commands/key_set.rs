@@ -19,7 +19,7 @@ use crate::report::{Failure, Report};
 const SHOW: &str = "\
 Examples:
   authctl key-set show --database sqlite:auth.db --secret-file sealing.key
-  authctl key-set show --name ES256 --jwks > jwks.json        DATABASE_URL, SIGNING_KEY_SECRET are set
+  authctl key-set show --name ES256 --jwks > jwks.json      with DATABASE_URL, SIGNING_KEY_SECRET
 
 No private key is printed.";
 

@@ -114,6 +114,8 @@ fn hash(args: &HashArgs) -> Result<Report, Failure> {
 fn verify(args: &VerifyArgs) -> Result<Report, Failure> {
     let hasher = hasher(&args.cost, &args.pepper)?;
     let hash = file_or_variable(args.hash_file.as_deref(), "PASSWORD_HASH")?
+        // No password matches an empty hash; but who asks this has lost the hash.
+        .filter(|hash| !hash.trim().is_empty())
         .ok_or_else(|| Failure::usage("which hash? Set PASSWORD_HASH, or give --hash-file"))?;
     let password = secret_bytes("password")?;
     let outcome = hasher.verify(&*password, hash.trim()).map_err(failure)?;

@@ -83,6 +83,8 @@ fn what_cannot_be_checked_is_neither_right_nor_wrong() {
 fn wrong_calls_say_what_is_missing() {
     let verify = authctl(&["password", "verify"]).input("secret").ends(2);
     assert!(verify.stderr.contains("PASSWORD_HASH"), "{verify:?}");
+    let empty = ["password", "verify", "--hash-file", "/dev/null"];
+    authctl(&empty).input("secret").ends(2);
     for (input, problem) in [
         ("", "no password on standard input"),
         ("\n", "no password on standard input"),

@@ -30,8 +30,8 @@ Examples:
   authctl keys revoke 8Zk2mWq4Lx0P --database sqlite:auth.db
   authctl keys revoke --all-of ann --issuer https://id.example.com
 
-A revoked key is never good again. Services that ask the database for each request refuse it at once;
-those that remember answers (CachedApiKeys) do so after 5 seconds, unless they are set otherwise.";
+A revoked key is never good again. Services that ask the database for each request refuse it at
+once; those that remember answers (CachedApiKeys) do so within 5 seconds, unless set otherwise.";
 
 const SWITCH: &str = "\
 Examples:
