@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use apikey_layer::{ApiKey, ApiKeyStore as _, KeyRecord, Owner};
 use axum::http::StatusCode;
 use node::{Database, Node, ann, changes, format, node};
-use redis_store::{RedisKeyChanges, RedisStore};
+use redis_store::RedisKeyChanges;
 use test_servers::RedisServer;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
@@ -340,7 +340,7 @@ async fn apk_05_news_comes_by_a_sentinel_too() {
             None,
             redis::sentinel::SentinelServerType::Master,
         );
-        let store = RedisStore::new(common::sentinel_pool(&sentinel));
+        let store = redis_store::RedisStore::new(common::sentinel_pool(&sentinel));
         let changes = store.key_changes_by_sentinel(client.expect("a URL"));
         let changes = changes.expect("it is no cluster");
         (node(&database, changes.clone()), changes)
@@ -379,7 +379,7 @@ fn x_15_news_in_a_cluster_is_refused() {
     let url = "redis://127.0.0.1/";
     let config = deadpool_redis::cluster::Config::from_urls(vec![url.to_owned()]);
     let pool = config.create_pool(Some(deadpool_redis::Runtime::Tokio1));
-    let store = RedisStore::new(pool.expect("URLs make a pool"));
+    let store = redis_store::RedisStore::new(pool.expect("URLs make a pool"));
     let changes = store.key_changes(redis::Client::open(url).expect("a URL"));
     assert_eq!(changes.expect_err("a cluster").option(), "key_changes");
 }
