@@ -62,7 +62,9 @@ impl Users {
 
     async fn asked(&self, times: usize) {
         let mut asked = self.asked.subscribe();
-        asked.wait_for(|count| *count >= times).await.unwrap();
+        let come = asked.wait_for(|count| *count >= times);
+        let come = tokio::time::timeout(Duration::from_secs(20), come).await;
+        come.expect("nobody asks").unwrap();
     }
 }
 

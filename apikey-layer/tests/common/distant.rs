@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use apikey_layer::{
     ApiKeyStore, DisabledBy, Inserted, KeyId, KeyRecord, MemoryApiKeys, Owner, Rotated, Rotation,
@@ -64,7 +64,9 @@ impl Distant {
 
     pub async fn asked(&self, times: usize) {
         let mut waiting = self.waiting.subscribe();
-        waiting.wait_for(|count| *count >= times).await.unwrap();
+        let come = waiting.wait_for(|count| *count >= times);
+        let come = tokio::time::timeout(Duration::from_secs(20), come).await;
+        come.expect("nobody asks").unwrap();
     }
 }
 
