@@ -16,6 +16,8 @@ use super::{assert_found, between_two_steps, verdict};
 enum Fault {
     CheckThenInsert,
     CountsThenInserts,
+    ForgetsLimits,
+    ForgetsOrigins,
     HidesRevoked,
     InsertOverwrites,
     KeepsTheLastRevocation,
@@ -23,12 +25,16 @@ enum Fault {
     NoLimit,
     None,
     NowIsStale,
+    OldUse,
     OneSwitch,
     OwnerIsSubject,
     ReadsThenWrites,
     RotatesRevoked,
     RotatesWithPrevious,
+    RotationForgetsUse,
     SwitchRevives,
+    UseRevives,
+    UsesOneKey,
 }
 
 struct Naive {
@@ -119,7 +125,12 @@ impl ApiKeyStore for Naive {
         if count >= limit && !self.has(Fault::NoLimit) {
             return Ok(Inserted::Full);
         }
-        keys.insert(*record.id(), record);
+        let kept = match self.fault {
+            Fault::ForgetsLimits => record.with_limits([]),
+            Fault::ForgetsOrigins => record.with_allowed_origins([]),
+            _ => record,
+        };
+        keys.insert(*kept.id(), kept);
         Ok(Inserted::Done)
     }
 
@@ -135,6 +146,9 @@ impl ApiKeyStore for Naive {
                     .with_previous(rotation.previous())
                     .with_digest(rotation.digest);
                 return Rotated::Done;
+            }
+            if self.has(Fault::RotationForgetsUse) {
+                *record = record.clone().with_last_used_at(None);
             }
             record.rotate(rotation)
         };
@@ -175,8 +189,21 @@ impl ApiKeyStore for Naive {
     }
 
     async fn touch(&self, uses: &[(KeyId, SystemTime)]) -> Result<(), AuthError> {
+        let uses = match self.has(Fault::UsesOneKey) {
+            true => &uses[..uses.len().min(1)],
+            false => uses,
+        };
         for (id, at) in uses {
-            self.change(id, |record| record.touch(*at)).await;
+            let touch = |record: &mut KeyRecord| {
+                record.touch(*at);
+                if self.has(Fault::OldUse) {
+                    *record = record.clone().with_last_used_at(*at);
+                }
+                if self.has(Fault::UseRevives) {
+                    *record = record.clone().with_revoked_at(None);
+                }
+            };
+            self.change(id, touch).await;
         }
         Ok(())
     }
@@ -215,6 +242,8 @@ fn x_18_key_stores_with_a_fault_are_found() {
             Fault::HidesRevoked,
             &["returns expired, disabled and revoked records"],
         ),
+        (Fault::ForgetsLimits, &["is seen by every later `find`"]),
+        (Fault::ForgetsOrigins, &["is seen by every later `find`"]),
         (Fault::InsertOverwrites, &["never overwrites"]),
         (
             Fault::KeepsTheLastRevocation,
@@ -222,6 +251,7 @@ fn x_18_key_stores_with_a_fault_are_found() {
         ),
         (Fault::ListsByName, &["in the order of their ids"]),
         (Fault::NoLimit, &["more keys than the limit"]),
+        (Fault::OldUse, &["never takes a time back"]),
         (Fault::OneSwitch, &["is seen by every later `find`"]),
         (Fault::NowIsStale, &["find_now: The answer of `find`"]),
         (Fault::OwnerIsSubject, &["of an owner", "says how many"]),
@@ -238,7 +268,13 @@ fn x_18_key_stores_with_a_fault_are_found() {
             Fault::RotatesWithPrevious,
             &["the current digest is the one it names"],
         ),
+        (
+            Fault::RotationForgetsUse,
+            &["is seen by every later `find`"],
+        ),
         (Fault::SwitchRevives, &["A revocation is for good"]),
+        (Fault::UseRevives, &["A revocation is for good"]),
+        (Fault::UsesOneKey, &["never takes a time back"]),
     ] {
         let verdict = verdict(contract::api_key_store(async || Naive {
             fault,

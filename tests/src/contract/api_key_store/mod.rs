@@ -28,9 +28,10 @@ const SEEN: &str = "A change that returned `Ok` is seen by every later `find`";
 ///   with its end;
 /// - a revocation keeps the time of the first, and no other verb undoes it; `revoke_owned_by` ends
 ///   the keys of one owner and says how many;
+/// - `touch` keeps the latest use of each key and moves nothing else, and no other verb moves that;
 /// - `list` has the keys of one owner in the order of their ids, by pages, revoked ones included;
-/// - of parallel inserts and rotations one succeeds; of a rotation, a revocation and a switch at once
-///   none undoes another; what is dropped half-way leaves no half.
+/// - of parallel inserts and rotations one succeeds; of a rotation, a revocation, a switch and a use
+///   at once none undoes another; what is dropped half-way leaves no half.
 ///
 /// ```
 /// use apikey_layer::MemoryApiKeys;

@@ -17,6 +17,7 @@ pub(super) async fn check_all<S: ApiKeyStore>(trial: &Trial<S>) {
         the_last_room_is_given_once(trial).await;
         one_of_many_rotations(trial).await;
         nothing_undoes_a_revocation(trial).await;
+        the_latest_use_counts(trial).await;
         the_first_revocation_counts(trial).await;
         each_key_is_revoked_once(trial).await;
     }
@@ -107,7 +108,7 @@ async fn one_of_many_rotations<S: ApiKeyStore>(trial: &Trial<S>) {
     trial.expect(&record, "parallel rotations").await;
 }
 
-/// A rotation, a revocation and a switch, of which none may write back what it has read.
+/// A rotation, a revocation, a switch and a use, of which none may write back what it has read.
 async fn nothing_undoes_a_revocation<S: ApiKeyStore>(trial: &Trial<S>) {
     let record = trial.inserted(&owner()).await;
     let (id, rotation) = (*record.id(), trial.rotation(&record));
@@ -128,6 +129,10 @@ async fn nothing_undoes_a_revocation<S: ApiKeyStore>(trial: &Trial<S>) {
             5 => Box::pin(async move {
                 answer(trial.store.rotate(&id, &rotation).await) == Rotated::Done
             }),
+            6 | 7 => Box::pin(async move {
+                answer(trial.store.touch(&[(id, trial.at(n))]).await);
+                true
+            }),
             _ => Box::pin(async move {
                 answer(trial.store.set_disabled(&id, DisabledBy::Owner, true).await)
             }),
@@ -146,8 +151,42 @@ async fn nothing_undoes_a_revocation<S: ApiKeyStore>(trial: &Trial<S>) {
         found.is_disabled_by(DisabledBy::Owner),
         "set_disabled was undone by what ran beside it"
     );
+    check!(
+        SEEN,
+        found.last_used_at() == Some(trial.at(7)),
+        "{:?} is not the last of two uses, one 6 s and one 7 s on",
+        found.last_used_at()
+    );
     let right = (found.digest() == rotation.digest) == rotated;
     check!(SEEN, right, "a rotation was undone by what ran beside it");
+}
+
+/// As several nodes write down what they have seen, of the same keys.
+async fn the_latest_use_counts<S: ApiKeyStore>(trial: &Trial<S>) {
+    let keys = [
+        *trial.inserted(&owner()).await.id(),
+        *trial.inserted(&owner()).await.id(),
+    ];
+    race((0..16).map(|n| {
+        let trial = trial.clone();
+        async move {
+            let mut uses = keys.map(|id| (id, trial.at(100 - n)));
+            // In one order and in the other: neither may wait for the other for good.
+            if n % 2 == 1 {
+                uses.reverse();
+            }
+            answer(trial.store.touch(&uses).await);
+        }
+    }))
+    .await;
+    for id in keys {
+        let found = trial.stored(&id).await.last_used_at();
+        check!(
+            "`touch`, which never takes a time back",
+            found == Some(trial.at(100)),
+            "{found:?} after 16 uses at once, the last 100 s on"
+        );
+    }
 }
 
 async fn the_first_revocation_counts<S: ApiKeyStore>(trial: &Trial<S>) {

@@ -264,14 +264,42 @@ async fn the_last_use_is_the_latest<S: ApiKeyStore>(trial: &Trial<S>) {
         }
     }
     answer(trial.store.touch(&[]).await);
-    answer(trial.store.revoke(first.id(), trial.at(60)).await);
-    answer(trial.store.touch(&[(*first.id(), trial.at(70))]).await);
-    let found = trial.stored(first.id()).await;
+    // One key several times, and more keys than a statement takes.
+    let mut uses: Vec<_> = [70, 90, 80]
+        .map(|seconds| (*first.id(), trial.at(seconds)))
+        .to_vec();
+    uses.extend((0..1_000).map(|_| (key_id("k"), trial.at(50))));
+    uses.push((*second.id(), trial.at(60)));
+    answer(trial.store.touch(&uses).await);
+    first.touch(trial.at(90));
+    second.touch(trial.at(60));
+    for key in [&first, &second] {
+        let found = trial.stored(key.id()).await.last_used_at();
+        check!(TOUCH, found == key.last_used_at(), "{found:?} of many");
+        trial.expect(key, "touch").await;
+    }
+    // What has ended may have been used until a moment ago; it has ended all the same.
+    answer(trial.store.revoke(first.id(), trial.at(95)).await);
+    first.revoke(trial.at(95));
+    let by = DisabledBy::Operator;
+    answer(trial.store.set_disabled(first.id(), by, true).await);
+    first.set_disabled(by, true);
+    answer(trial.store.touch(&[(*first.id(), trial.at(99))]).await);
+    let found = trial.stored(first.id()).await.revoked_at();
     check!(
         FOR_GOOD,
-        found.revoked_at().is_some(),
-        "a use has undone it"
+        found == first.revoked_at(),
+        "{found:?} after a use"
     );
+    first.touch(trial.at(99));
+    trial.expect(&first, "touch of what has ended").await;
+    // And no other verb forgets when it was used.
+    let rotation = trial.rotation(&second);
+    answer(trial.store.rotate(second.id(), &rotation).await);
+    second.rotate(&rotation);
+    trial
+        .expect(&second, "a rotation of a key that was used")
+        .await;
 }
 
 async fn an_owner_gets_no_more_than_the_limit<S: ApiKeyStore>(trial: &Trial<S>) {
