@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod changes;
 mod key;
+mod last_use;
 mod owners;
 mod record;
 mod registry;
@@ -11,11 +13,12 @@ mod store;
 
 pub use self::changes::{KeyChange, KeyChanges, KeyListener, OwnerDigest, SharedKeyChanges};
 pub use self::key::{ApiKey, InvalidKeyId, KeyFormat, KeyId, MalformedKey, SecretScanning};
+pub use self::last_use::LastUses;
 pub use self::owners::{CachedKeyOwners, KeyOwners, OwnerAuthority, SharedKeyOwners};
 pub use self::record::{DisabledBy, KeyRecord, Owner, PreviousSecret};
-pub use self::registry::{CreatedKey, KeyError, KeyRegistry, NewKey};
+pub use self::registry::{CreatedKey, KeyCursor, KeyError, KeyPage, KeyRegistry, NewKey};
 pub use self::scheme::{ApiKeys, KeyQuota, PresentedKey, SupersededKey};
 pub use self::store::{
-    ApiKeyStore, CachedApiKeys, Inserted, InvalidKeyCursor, KeyCursor, Lookup, MemoryApiKeys,
-    Rotated, Rotation, SharedApiKeyStore,
+    ApiKeyStore, CachedApiKeys, Inserted, Lookup, MemoryApiKeys, Rotated, Rotation,
+    SharedApiKeyStore,
 };

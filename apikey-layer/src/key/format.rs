@@ -83,6 +83,11 @@ impl KeyFormat {
         &self.head[..self.prefix_len]
     }
 
+    /// How every key of this format begins: `sk_live_`.
+    pub(crate) fn head(&self) -> &str {
+        &self.head
+    }
+
     /// What programmes that scan for published secrets need to know of these keys: an expression, an
     /// example, the checksum.
     pub fn scanning(&self) -> SecretScanning {

@@ -14,7 +14,7 @@ use super::base62;
 pub struct KeyId([u8; KeyId::LEN]);
 
 impl KeyId {
-    pub(super) const LEN: usize = 12;
+    pub(crate) const LEN: usize = 12;
 
     pub(super) fn random() -> Result<Self, AuthError> {
         base62::random_letters().map(Self)

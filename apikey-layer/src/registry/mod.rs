@@ -2,6 +2,7 @@
 
 mod error;
 mod new_key;
+mod page;
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,15 +10,16 @@ use std::time::Duration;
 
 use auth_layer::{
     AuthError, AuthErrorKind, ConfigError, Event, EventKind, Events, Identity, Needed, ScopeSet,
-    SharedClock, check_duration,
+    SealingKeys, SharedClock, check_duration,
 };
 
 pub use self::error::KeyError;
 pub use self::new_key::{CreatedKey, NewKey};
+use self::page::Cursors;
+pub use self::page::{KeyCursor, KeyPage};
 use crate::store::ApiKeyStore;
 use crate::{
-    DisabledBy, Inserted, KeyCursor, KeyFormat, KeyId, KeyRecord, Owner, Rotated, Rotation,
-    SharedApiKeyStore,
+    DisabledBy, Inserted, KeyFormat, KeyId, KeyRecord, Owner, Rotated, Rotation, SharedApiKeyStore,
 };
 
 /// The longest that a replaced secret may stay good.
@@ -63,6 +65,7 @@ pub struct KeyRegistry {
     events: Events,
     grantable: Option<Arc<Grantable>>,
     max_keys: usize,
+    cursors: Cursors,
 }
 
 impl KeyRegistry {
@@ -76,6 +79,7 @@ impl KeyRegistry {
             events: Events::default(),
             grantable: None,
             max_keys: MAX_KEYS,
+            cursors: Cursors::random(),
         }
     }
 
@@ -98,6 +102,15 @@ impl KeyRegistry {
     #[must_use]
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.max_keys = keys;
+        self
+    }
+
+    /// The keys that seal the cursors of lists. Default: random ones that clones of this registry
+    /// share, so that cursors end with the process. Where several nodes answer, or cursors are to
+    /// outlive a restart, give all of them the same.
+    #[must_use]
+    pub fn cursor_keys(mut self, keys: SealingKeys) -> Self {
+        self.cursors = Cursors::with(keys);
         self
     }
 
@@ -148,24 +161,65 @@ impl KeyRegistry {
         Err(KeyError::Conflict)
     }
 
-    /// At most `limit` (and at most 100) keys of `owner` in the order of their ids, those after
-    /// `after`; revoked and expired ones too.
+    /// A page of the keys of `owner`, in the order of their ids; revoked and expired ones too.
+    ///
+    /// The first page without a cursor, each further one with that of the page before, as the client
+    /// hands it back. A page has at most `limit` keys, and at most 100. Keys that come or go between
+    /// two pages move none of the others to another page.
+    ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use apikey_layer::{KeyCursor, KeyError, KeyRecord, KeyRegistry};
+    /// # use auth_layer::Identity;
+    /// async fn all(keys: &KeyRegistry, owner: &Identity) -> Result<Vec<Arc<KeyRecord>>, KeyError> {
+    ///     let (mut all, mut next) = (Vec::new(), None::<KeyCursor>);
+    ///     loop {
+    ///         let page = keys.list(owner, next.as_ref().map(KeyCursor::as_str), 100).await?;
+    ///         all.extend(page.keys);
+    ///         match page.next {
+    ///             Some(cursor) => next = Some(cursor),
+    ///             None => return Ok(all),
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// Refuses keys as owners. Fails if the store cannot be asked.
+    /// [`KeyError::Invalid`] for a `limit` of 0, and for a `cursor` that is not one of this owner and
+    /// this registry; see [`cursor_keys`](Self::cursor_keys). Refuses keys as owners. Fails if the
+    /// store cannot be asked.
     pub async fn list(
         &self,
         owner: &Identity,
-        after: Option<&KeyCursor>,
+        cursor: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Arc<KeyRecord>>, KeyError> {
+    ) -> Result<KeyPage, KeyError> {
         refuse_keys(owner)?;
-        let (owner, limit) = (Owner::of(owner), limit.min(MAX_PAGE));
-        self.store
-            .list(&owner, after.map(KeyCursor::id), limit)
-            .await
-            .map_err(KeyError::Unavailable)
+        if limit == 0 {
+            return Err(KeyError::Invalid(ConfigError::new(
+                "limit",
+                "must be at least 1",
+            )));
+        }
+        let limit = limit.min(MAX_PAGE);
+        let after = cursor
+            .map(|cursor| self.cursors.read(cursor, owner, &self.format))
+            .transpose()?;
+        // One more says whether there is another page.
+        let subject = Owner::of(owner);
+        let listed = self.store.list(&subject, after.as_ref(), limit + 1).await;
+        let mut keys = listed.map_err(KeyError::Unavailable)?;
+        let is_last = keys.len() <= limit;
+        keys.truncate(limit);
+        let next = match keys.last().filter(|_| !is_last) {
+            Some(last) => {
+                let next = self.cursors.after(last.id(), owner, &self.format);
+                Some(next.map_err(KeyError::Unavailable)?)
+            }
+            None => None,
+        };
+        Ok(KeyPage { keys, next })
     }
 
     /// One key of `owner`.

@@ -63,6 +63,13 @@ impl NewKey {
     }
 
     /// From which web sites it may be used. Default: from anything.
+    ///
+    /// Such a key is good only for requests with one `Origin` header that is one of these. Browsers send
+    /// it with whatever a page asks of another origin, and within its own with everything but `GET` and
+    /// `HEAD`.
+    ///
+    /// It keeps other people's pages from using a key that a page cannot hide, such as that of a widget.
+    /// It keeps no program from anything: a program sends what it likes.
     pub fn allowed_origins(mut self, origins: impl IntoIterator<Item = Origin>) -> Self {
         self.allowed_origins = origins.into_iter().collect();
         self

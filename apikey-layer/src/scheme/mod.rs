@@ -24,7 +24,7 @@ use self::failures::FailureLimit;
 pub use self::presented::PresentedKey;
 pub use self::quota::KeyQuota;
 pub use self::superseded::SupersededKey;
-use crate::{KeyFormat, SharedApiKeyStore, SharedKeyOwners};
+use crate::{KeyFormat, KeyId, LastUses, SharedApiKeyStore, SharedKeyOwners};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -41,7 +41,7 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 ///    was asked and nothing hashed.
 /// 3. The record is looked up by the public id. Its digest, its previous one, or a made-up one is
 ///    compared in constant time.
-/// 4. Unknown, wrong, revoked, disabled, expired, from a wrong address: one and the same 401. The
+/// 4. Unknown, wrong, revoked, disabled, expired, from a wrong address or web site: one and the same 401. The
 ///    event says which.
 /// 5. The owner is asked for: scopes and roles of the key are cut down to what the owner has now, and
 ///    the keys of an owner who is gone are refused. Only
@@ -83,6 +83,7 @@ struct Inner {
     allows_uncounted: bool,
     /// Where it is said what to do about a replaced secret.
     deprecation_link: Option<HeaderValue>,
+    last_uses: Option<LastUses>,
 }
 
 type Cost = dyn Fn(&Parts) -> u32 + Send + Sync;
@@ -125,6 +126,7 @@ impl ApiKeys {
             failures: None,
             allows_uncounted: false,
             deprecation_link: None,
+            last_uses: None,
         };
         Self {
             inner: Arc::new(inner),
@@ -171,6 +173,14 @@ impl ApiKeys {
         self.change(|inner| inner.events = events)
     }
 
+    /// Marks there, in memory, when a key was last used: one whose secret was right and that was in order.
+    /// Default: nobody takes it down.
+    #[must_use]
+    pub fn last_uses(self, uses: &LastUses) -> Self {
+        let uses = uses.clone();
+        self.change(|inner| inner.last_uses = Some(uses))
+    }
+
     /// A layer with this scheme alone.
     pub fn into_layer(self) -> AuthLayer<Self> {
         AuthLayer::new(self)
@@ -215,6 +225,12 @@ impl Inner {
         match (values.next(), values.next()) {
             (found, None) => Ok(found),
             _ => Err(ambiguous("several_api_key_headers")),
+        }
+    }
+
+    fn mark_used(&self, id: &KeyId) {
+        if let Some(uses) = &self.last_uses {
+            uses.mark(id, self.clock.now());
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use auth_layer::{ClientAddress, SecretDigest};
+use auth_layer::{ClientAddress, Origin, SecretDigest};
+use http::HeaderValue;
+use http::header::ORIGIN;
 use http::request::Parts;
 
 use crate::KeyId;
@@ -15,6 +17,8 @@ pub struct PresentedKey {
     pub(super) client: ClientAddress,
     /// How much of the limits of the key the request takes.
     pub(super) cost: u32,
+    /// The one `Origin` of the request.
+    origin: Option<HeaderValue>,
     /// Whether it stood in `Authorization`, and perhaps in its own header too.
     pub(super) in_authorization: bool,
     /// Of the whole key, which is not kept.
@@ -28,9 +32,29 @@ impl PresentedKey {
             id,
             client: client.unwrap_or_else(ClientAddress::unknown),
             cost: 1,
+            origin: only_origin(parts),
             in_authorization,
             digest: SecretDigest::of(text),
         }
+    }
+
+    /// Whether the request says that it comes from one of these. Only what a browser would send
+    /// counts: an origin in its one spelling, and not `null`.
+    pub(super) fn is_from(&self, origins: &[Origin]) -> bool {
+        let text = self.origin.as_ref().and_then(|origin| origin.to_str().ok());
+        let Some((text, origin)) = text.and_then(|text| Some((text, text.parse().ok()?))) else {
+            return false;
+        };
+        origins.contains(&origin) && origin.to_string() == text
+    }
+}
+
+/// Two of them are none: nobody can tell which one counts.
+fn only_origin(parts: &Parts) -> Option<HeaderValue> {
+    let mut origins = parts.headers.get_all(ORIGIN).iter();
+    match (origins.next(), origins.next()) {
+        (Some(origin), None) => Some(origin.clone()),
+        _ => None,
     }
 }
 

@@ -122,6 +122,7 @@ impl Inner {
             _ => return Err(AuthError::invalid("wrong_secret")),
         };
         check(&record, key, now)?;
+        self.mark_used(record.id());
         if superseded.is_some() {
             self.events.record(
                 &Event::new(EventKind::SupersededKeyUsed)
@@ -159,6 +160,10 @@ fn check(
         if !networks.any(|network| network.contains(&address)) {
             return Err(AuthError::invalid("address_not_allowed"));
         }
+    }
+    let origins = record.allowed_origins();
+    if !origins.is_empty() && !key.is_from(origins) {
+        return Err(AuthError::invalid("origin_not_allowed"));
     }
     Ok(())
 }

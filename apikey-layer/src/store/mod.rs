@@ -1,7 +1,6 @@
 //! Where keys are kept: [`ApiKeyStore`].
 
 mod cached;
-mod cursor;
 mod memory;
 mod shared;
 
@@ -11,7 +10,6 @@ use std::time::SystemTime;
 use auth_layer::{AuthError, SecretDigest};
 
 pub use self::cached::CachedApiKeys;
-pub use self::cursor::{InvalidKeyCursor, KeyCursor};
 pub use self::memory::MemoryApiKeys;
 pub use self::shared::SharedApiKeyStore;
 use crate::{DisabledBy, KeyId, KeyRecord, Owner, PreviousSecret};

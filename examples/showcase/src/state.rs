@@ -90,14 +90,15 @@ impl AppState {
 
     /// All keys of `owner`, in the order of their ids.
     pub(crate) async fn all_keys(&self, owner: &Identity) -> Result<Vec<Arc<KeyRecord>>, KeyError> {
-        let mut keys: Vec<Arc<KeyRecord>> = Vec::new();
+        let (mut keys, mut next) = (Vec::new(), None::<KeyCursor>);
         loop {
-            let after = keys.last().map(|last| KeyCursor::after(last));
-            let page = self.api_keys.list(owner, after.as_ref(), 100).await?;
-            if page.is_empty() {
+            let cursor = next.as_ref().map(KeyCursor::as_str);
+            let page = self.api_keys.list(owner, cursor, 100).await?;
+            keys.extend(page.keys);
+            next = page.next;
+            if next.is_none() {
                 return Ok(keys);
             }
-            keys.extend(page);
         }
     }
 
