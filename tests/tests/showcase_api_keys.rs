@@ -326,3 +326,64 @@ async fn apk_06_the_old_secret_says_until_when_it_is_good() {
         assert!(answer.header("sunset").ends_with(" GMT"), "{answer:?}");
     }
 }
+
+#[tokio::test]
+async fn apk_11_the_last_use_is_written_behind_and_at_an_orderly_end() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("showcase-last-use");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let url = format!("sqlite:{}", folder.join("showcase.db").display());
+    let start = || {
+        let variables = [
+            ("DEMO_PASSWORD", PASSWORD),
+            ("DATABASE_URL", &*url),
+            // The same after a restart on another port: it is a part of who owns a key.
+            ("JWT_ISSUER", "https://showcase.example"),
+        ];
+        Running::start("showcase", &variables)
+    };
+    let mut showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let (key, created) = api_key(&showcase, &alice, &json!({ "name": "used" })).await;
+    assert!(created["last_used_at"].is_null(), "{created}");
+    assert_eq!(showcase.get("/me", &[key]).await.status, 200);
+    // Not while somebody waits for the answer.
+    let listed = showcase.get("/api-keys", &[alice]).await.json();
+    assert!(listed[0]["last_used_at"].is_null(), "{listed}");
+
+    showcase.terminate();
+    let showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let listed = showcase.get("/api-keys", &[alice]).await.json();
+    let used = listed[0]["last_used_at"].as_u64().unwrap();
+    let made = listed[0]["created_at"].as_u64().unwrap();
+    assert!((made..made + 120).contains(&used), "{listed}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_bound_to_origins_is_refused_from_others() {
+    let showcase = start();
+    let alice = bearer(&showcase, "alice", PASSWORD).await;
+    let body = json!({ "name": "widget", "allowed_origins": ["https://shop.example"] });
+    let (key, created) = api_key(&showcase, &alice, &body).await;
+    assert_eq!(created["allowed_origins"], json!(["https://shop.example"]));
+    for (origin, status) in [
+        ("https://shop.example", 200),
+        ("https://evil.example", 401),
+        ("https://shop.example.evil.example", 401),
+        ("null", 401),
+    ] {
+        let headers = [key.clone(), format!("origin: {origin}")];
+        let answer = showcase.get("/me", &headers).await;
+        assert_eq!(answer.status, status, "{origin}: {answer:?}");
+    }
+    let body = json!({ "name": "widget", "allowed_origins": ["shop.example/path"] });
+    let answer = showcase.post_json("/api-keys", &[alice], &body).await;
+    assert_eq!(answer.status, 422, "{answer:?}");
+    assert!(
+        answer.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("allowed_origins")
+    );
+}

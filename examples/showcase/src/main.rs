@@ -61,7 +61,9 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let settings = config.resolve(address)?;
     let state = AppState::new(&settings).await?;
     let added_users = Arc::clone(&state.added_users);
+    let last_uses = state.last_uses.clone();
     let app = routes::app(state, &settings)?;
+    tokio::spawn(last_uses.run());
 
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on http://{address}")?;
@@ -72,6 +74,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     axum::serve(listener, service)
         .with_graceful_shutdown(stop())
         .await?;
+    // The last seconds. If that fails, they are all that is lost.
+    let _ = last_uses.flush().await;
     Ok(())
 }
 

@@ -66,6 +66,7 @@ pub(crate) fn credentials(state: &AppState) -> Result<Credentials, Box<dyn Error
     let api_keys = ApiKeys::new(key_format()?, state.stores.api_keys.clone(), owners)
         .realm(REALM)
         .quota(state.stores.key_uses.clone())
+        .last_uses(&state.last_uses)
         .events(state.events.clone());
     let basic = Basic::new(REALM, state.login.clone());
     Ok(AuthLayer::new((jwt, api_keys, basic))

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use apikey_layer::{KeyCursor, KeyError, KeyRecord, KeyRegistry};
+use apikey_layer::{KeyCursor, KeyError, KeyRecord, KeyRegistry, LastUses};
 use auth_layer::{
     AuthError, AuthErrorKind, ClientAddress, CredentialEpoch, Event, EventKind, Events, Identity,
     MetricsSink, PasswordCredentials,
@@ -32,6 +32,8 @@ pub(crate) struct AppState {
     pub(crate) trusted_issuer: Option<TrustedIssuer>,
     pub(crate) stores: Stores,
     pub(crate) api_keys: KeyRegistry,
+    /// When keys were used: written behind, by who runs it.
+    pub(crate) last_uses: LastUses,
     pub(crate) sessions: SessionLayer,
     pub(crate) events: Events,
     pub(crate) metrics: PrometheusHandle,
@@ -72,6 +74,8 @@ impl AppState {
         let api_keys = KeyRegistry::new(schemes::key_format()?, stores.api_keys.clone())
             .events(events.clone());
 
+        let last_uses = LastUses::new(stores.api_keys.clone()).events(events.clone());
+
         let sessions = schemes::sessions(settings, &stores, &users, &events)?;
         Ok(Self {
             users,
@@ -80,6 +84,7 @@ impl AppState {
             tokens,
             sessions,
             api_keys,
+            last_uses,
             stores,
             trusted_issuer: settings.trusted_issuer.clone(),
             added_users: added_users.into(),

@@ -217,6 +217,12 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// Asks it to end, and waits until it has.
+    pub fn terminate(&mut self) {
+        Self::shell(&format!("kill -TERM {}", self.child.id()));
+        self.child.wait().unwrap();
+    }
+
     /// Ends it as dropping does; its log.
     pub fn stop(mut self) -> String {
         self.end()

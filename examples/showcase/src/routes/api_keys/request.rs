@@ -27,11 +27,6 @@ pub(super) struct CreateRequest {
 impl CreateRequest {
     /// The key that `owner` asks for, with the roles that they have.
     pub(super) fn into_new_key(self, owner: &Identity) -> Result<NewKey, KeyError> {
-        // A limit that nobody enforces must not look as if it were.
-        if !self.allowed_origins.is_empty() {
-            let problem = "is not available in this build";
-            return Err(ConfigError::new("allowed_origins", problem).into());
-        }
         let mut new = NewKey::new(self.name)
             .scopes(self.scopes)
             .roles(owner.roles());
