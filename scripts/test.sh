@@ -39,6 +39,9 @@ done
 for feature in refresh remote reqwest key-ring; do
     cargo clippy --package jwt-layer --no-default-features --features "aws-lc,$feature" --quiet -- -D warnings
 done
+for feature in apikey jwt; do
+    cargo clippy --package redis-store --no-default-features --features "$feature" --quiet -- -D warnings
+done
 for database in sqlite postgres; do
     cargo clippy --package sql-store --no-default-features --features "$database" --quiet -- -D warnings
 done
