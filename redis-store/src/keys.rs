@@ -54,7 +54,7 @@ pub(crate) fn key(beginning: &str, digest: &[u8]) -> Vec<u8> {
 }
 
 /// The digest of several names, told apart by presence and length.
-#[cfg(any(feature = "jwt", test))]
+#[cfg(any(feature = "apikey", feature = "jwt", test))]
 pub(crate) fn digest_of(names: &[Option<&str>]) -> [u8; DIGEST] {
     text(&raw_digest_of(names))
 }

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "apikey")]
+mod api_keys;
 mod error;
 #[cfg(feature = "apikey")]
 mod key_changes;
@@ -21,6 +23,8 @@ mod store;
 mod time;
 mod tracking;
 
+#[cfg(feature = "apikey")]
+pub use self::api_keys::RedisApiKeys;
 #[cfg(feature = "apikey")]
 pub use self::key_changes::RedisKeyChanges;
 pub use self::link::RedisPool;

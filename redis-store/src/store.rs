@@ -59,6 +59,12 @@ impl RedisStore {
         RedisSessions::new(self.link.clone(), &self.prefix)
     }
 
+    /// API keys.
+    #[cfg(feature = "apikey")]
+    pub fn api_keys(&self) -> crate::RedisApiKeys {
+        crate::RedisApiKeys::new(self.link.clone(), &self.prefix)
+    }
+
     /// News of changed API keys and owners, for `CachedApiKeys::changes` and `CachedKeyOwners::changes`
     /// of apikey-layer. `client` connects to the same server and database as the pool.
     ///

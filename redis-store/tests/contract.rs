@@ -42,6 +42,8 @@ async fn smaller_contracts(pool: RedisPool) {
         let store = RedisStore::builder(pool.clone()).clock(clock).build();
         store.expect("the options are fine")
     };
+    #[cfg(feature = "apikey")]
+    contract::api_key_store(async || store.api_keys()).await;
     contract::remember_store(async || store.remembered()).await;
     #[cfg(feature = "jwt")]
     contract::refresh_store(async || store.refresh_families()).await;

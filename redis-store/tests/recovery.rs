@@ -267,6 +267,113 @@ async fn x_06_without_memory_sessions_end_in_a_cluster() {
     without_memory_sessions_end(&store, &nodes).await;
 }
 
+#[cfg(feature = "apikey")]
+fn api_key(id: &str) -> apikey_layer::KeyRecord {
+    let digest = SecretDigest::from_bytes(random_bytes().expect("randomness"));
+    let owner = apikey_layer::Owner::new("ann");
+    let id = id.parse().expect("an id");
+    apikey_layer::KeyRecord::new(id, digest, owner, SystemTime::now())
+}
+
+#[cfg(feature = "apikey")]
+async fn every_verb_of_api_keys(keys: &redis_store::RedisApiKeys) {
+    use apikey_layer::{ApiKeyStore as _, DisabledBy, Inserted, Rotated, Rotation};
+
+    let now = SystemTime::now();
+    let (one, other) = (api_key("aaaaaaaaaaaa"), api_key("bbbbbbbbbbbb"));
+    for record in [&one, &other] {
+        let inserted = keys.insert(record.clone(), 2).await.expect("insert");
+        assert_eq!(inserted, Inserted::Done);
+    }
+    let rotation = Rotation::new(one.digest(), other.digest(), now, now);
+    let rotated = keys.rotate(one.id(), &rotation).await.expect("rotate");
+    assert_eq!(rotated, Rotated::Done);
+    let by = DisabledBy::Owner;
+    assert!(keys.set_disabled(one.id(), by, true).await.expect("switch"));
+    keys.touch(&[(*one.id(), now)]).await.expect("touch");
+    assert!(keys.revoke(one.id(), now).await.expect("revoke"));
+    let revoked = keys.revoke_owned_by(one.owner(), now).await;
+    assert_eq!(revoked.expect("revoke_owned_by"), 1);
+    let listed = keys.list(one.owner(), None, 10).await.expect("list");
+    assert_eq!(listed.len(), 2);
+    let found = keys.find(one.id()).await.expect("find");
+    assert!(found.is_some_and(|record| record.last_used_at().is_some()));
+}
+
+/// A revocation needs no memory; what changes a key otherwise fails and changes nothing.
+#[cfg(feature = "apikey")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apk_05_without_memory_api_keys_end() {
+    use apikey_layer::{ApiKeyStore as _, Rotation};
+
+    let server = RedisServer::start();
+    let keys = common::store(&server).api_keys();
+    let ids = ["aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"];
+    let records = ids.map(api_key);
+    for record in &records {
+        let _ = keys.insert(record.clone(), 10).await.expect("insert");
+    }
+    server.command("CONFIG SET maxmemory 1");
+    let now = SystemTime::now();
+    let [one, rest @ ..] = &records;
+    let rotation = Rotation::new(one.digest(), one.digest(), now, now);
+    for failed in [
+        keys.insert(api_key("dddddddddddd"), 10).await.map(drop),
+        keys.rotate(one.id(), &rotation).await.map(drop),
+    ] {
+        let error = failed.expect_err("there is no memory");
+        assert_eq!(error.kind(), auth_layer::AuthErrorKind::Unavailable);
+    }
+    assert!(keys.revoke(one.id(), now).await.expect("revoke"));
+    let revoked = keys.revoke_owned_by(one.owner(), now).await;
+    assert_eq!(revoked.expect("revoke_owned_by"), rest.len());
+    server.command("CONFIG SET maxmemory 0");
+    for record in &records {
+        let found = keys.find(record.id()).await.expect("find");
+        assert!(found.is_none_or(|record| record.revoked_at().is_some()));
+    }
+    // Nothing of them takes a place.
+    let inserted = keys.insert(api_key("dddddddddddd"), 1).await;
+    assert_eq!(inserted.expect("insert"), apikey_layer::Inserted::Done);
+}
+
+/// What has ended goes after its time, and so do the lists of an owner who has nothing left.
+#[cfg(feature = "apikey")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ended_api_keys_and_lists_of_them_have_an_end() {
+    use apikey_layer::ApiKeyStore as _;
+
+    let server = RedisServer::start();
+    let keys = common::store(&server).api_keys();
+    let now = SystemTime::now();
+    let lasting = api_key("aaaaaaaaaaaa");
+    let expiring = api_key("bbbbbbbbbbbb").with_expires_at(now + HOUR);
+    for record in [&lasting, &expiring] {
+        let _ = keys.insert(record.clone(), 10).await.expect("insert");
+    }
+    let ttl = |key: &str| {
+        let answer = server.command(&format!("PTTL auth:apikey:{key}"));
+        answer.trim_start_matches(':').trim().parse::<i64>()
+    };
+    let days = |days: i64| days * 86_400_000;
+    assert_eq!(ttl("aaaaaaaaaaaa"), Ok(-1));
+    let kept = ttl("bbbbbbbbbbbb").expect("a number");
+    assert!((days(30)..days(31)).contains(&kept), "{kept}");
+    assert!(keys.revoke(lasting.id(), now).await.expect("revoke"));
+    let kept = ttl("aaaaaaaaaaaa").expect("a number");
+    assert!((days(29)..days(31)).contains(&kept), "{kept}");
+    let all = server.command("KEYS auth:apikeys:*");
+    let lists: Vec<_> = all
+        .lines()
+        .filter(|line| line.starts_with("auth"))
+        .collect();
+    assert_eq!(lists.len(), 2, "{lists:?}");
+    for list in lists {
+        let answer = server.command(&format!("PTTL {list}"));
+        assert!(!answer.starts_with(":-"), "{list} stays: {answer}");
+    }
+}
+
 /// The list in the README is enough, and these keys are all there are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_permissions_in_the_readme_suffice() {
@@ -341,6 +448,9 @@ async fn the_permissions_in_the_readme_suffice() {
         let loaded = keys.load("ring").await.expect("load");
         assert_eq!(loaded.as_deref(), Some(&b"document"[..]));
     }
+
+    #[cfg(feature = "apikey")]
+    every_verb_of_api_keys(&store.api_keys()).await;
 
     let charge = Charge::new(
         RateKey::new("test", ["ann"]),
