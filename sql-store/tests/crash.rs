@@ -4,6 +4,8 @@
 
 #[path = "crash/families.rs"]
 mod families;
+#[path = "../../tests/tests/support/crashing_keys.rs"]
+mod keys;
 #[path = "crash/sessions.rs"]
 mod sessions;
 mod support;
@@ -36,6 +38,24 @@ trait Load {
 
     /// Compares what is there with what was told.
     async fn check(store: &SqlStore, told: &[String]);
+}
+
+/// API keys.
+struct Keys;
+
+impl Load for Keys {
+    async fn run(store: SqlStore, task: usize, tell: impl Fn(String) + Send + Sync) {
+        // It ends with the store.
+        let _ = keys::come_and_go(store.api_keys(), task, tell).await;
+    }
+
+    async fn check(store: &SqlStore, told: &[String]) {
+        keys::check(&store.api_keys(), told, TASKS).await;
+        // What is left of the crash must not count in the next round.
+        for task in 0..TASKS {
+            keys::clear(&store.api_keys(), task).await;
+        }
+    }
 }
 
 fn hex(secret: &SecretDigest) -> String {
@@ -141,4 +161,15 @@ async fn ref_05_a_postgres_that_is_killed_keeps_the_one_current_token_of_each_fa
 async fn ref_05_a_process_that_is_killed_leaves_one_current_token_of_each_family_in_sqlite() {
     let name = "ref_05_a_process_that_is_killed_leaves_one_current_token_of_each_family_in_sqlite";
     kill_process::<Families>(name).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn apk_05_apk_06_x_18_a_postgres_that_is_killed_keeps_each_key_as_it_was_acknowledged() {
+    kill_postgres::<Keys>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn apk_05_apk_06_x_18_a_process_that_is_killed_leaves_each_key_as_it_was_acknowledged() {
+    let name = "apk_05_apk_06_x_18_a_process_that_is_killed_leaves_each_key_as_it_was_acknowledged";
+    kill_process::<Keys>(name).await;
 }
