@@ -11,7 +11,7 @@ use apikey_layer::{
     ApiKeyStore, ApiKeys, DisabledBy, Inserted, KeyError, KeyId, KeyRecord, KeyRegistry, Lookup,
     MemoryApiKeys, NewKey, Owner, Rotated, Rotation, SharedApiKeyStore,
 };
-use auth_layer::{AuthError, EventKind, Identity, SecretDigest};
+use auth_layer::{AuthError, EventKind, Identity, Scheme as _, SecretDigest};
 use common::*;
 use http::StatusCode;
 
@@ -579,4 +579,35 @@ fn traits() {
     fn plain<T: Send + Sync + std::fmt::Debug>() {}
     plain::<Arc<MemoryApiKeys>>();
     plain::<apikey_layer::CreatedKey>();
+}
+
+/// The users of a service are the same after its issuer has got another name.
+#[tokio::test]
+async fn keys_of_own_users_outlive_a_change_of_the_issuer() {
+    let store = Arc::new(MemoryApiKeys::new());
+    let registry = |issuer: &str| KeyRegistry::new(format(), Arc::clone(&store)).own_issuer(issuer);
+    let user = |issuer: &str| Identity::builder("session", "ann").issuer(issuer).build();
+    let (old, new) = ("https://old.example", "https://new.example");
+
+    let created = registry(old)
+        .create(&user(old), NewKey::new("nightly"))
+        .await
+        .unwrap();
+    assert_eq!(created.record.owner(), &Owner::new("ann"));
+    for (own, asks, is_hers) in [
+        (new, user(new), true),
+        (new, Identity::new("session", "ann"), true),
+        (new, user(old), false),
+        (old, user("https://other.example"), false),
+    ] {
+        let found = registry(own).get(&asks, created.key.id()).await;
+        assert_eq!(found.is_ok(), is_hers, "{own} {:?}", asks.issuer());
+    }
+
+    let scheme = ApiKeys::danger_without_owners(format(), Arc::clone(&store)).own_issuer(new);
+    let request = http::Request::builder().header("x-api-key", created.key.expose());
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    let presented = scheme.extract(&parts).unwrap().unwrap();
+    let identity = scheme.verify(presented).await.unwrap();
+    assert_eq!((identity.issuer(), identity.subject()), (Some(new), "ann"));
 }

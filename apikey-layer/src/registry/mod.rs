@@ -66,6 +66,7 @@ pub struct KeyRegistry {
     grantable: Option<Arc<Grantable>>,
     max_keys: usize,
     cursors: Cursors,
+    own_issuer: Option<Arc<str>>,
 }
 
 impl KeyRegistry {
@@ -80,6 +81,7 @@ impl KeyRegistry {
             grantable: None,
             max_keys: MAX_KEYS,
             cursors: Cursors::random(),
+            own_issuer: None,
         }
     }
 
@@ -114,6 +116,27 @@ impl KeyRegistry {
         self
     }
 
+    /// The issuer of this service's own users. Their keys are kept without an issuer, so that they
+    /// outlive a change of its name; an identity without an issuer is one of them. Default: none, and
+    /// keys are kept with whatever issuer the identity has.
+    ///
+    /// Say the same to the scheme: [`ApiKeys::own_issuer`](crate::ApiKeys::own_issuer).
+    #[must_use]
+    pub fn own_issuer(mut self, issuer: impl Into<Arc<str>>) -> Self {
+        self.own_issuer = Some(issuer.into());
+        self
+    }
+
+    /// Whose the keys are that an identity makes: for [`revoke_all`](Self::revoke_all).
+    #[must_use]
+    pub fn owner(&self, identity: &Identity) -> Owner {
+        let mut owner = Owner::of(identity);
+        if owner.issuer.as_deref() == self.own_issuer.as_deref() {
+            owner.issuer = None;
+        }
+        owner
+    }
+
     /// Which scopes a principal may give to a key. Default: those of the identity itself.
     #[must_use]
     pub fn grantable_scopes(
@@ -140,7 +163,7 @@ impl KeyRegistry {
         // Ids are random: that one is taken is next to impossible, twice is a broken store.
         for _ in 0..2 {
             let key = self.format.generate().map_err(KeyError::Unavailable)?;
-            let record = KeyRecord::new(*key.id(), key.digest(), Owner::of(owner), now)
+            let record = KeyRecord::new(*key.id(), key.digest(), self.owner(owner), now)
                 .with_name(new.name.as_str())
                 .with_scopes(new.scopes.clone())
                 .with_roles(new.roles.iter().map(String::as_str))
@@ -207,7 +230,7 @@ impl KeyRegistry {
             .map(|cursor| self.cursors.read(cursor, owner, &self.format))
             .transpose()?;
         // One more says whether there is another page.
-        let subject = Owner::of(owner);
+        let subject = self.owner(owner);
         let listed = self.store.list(&subject, after.as_ref(), limit + 1).await;
         let mut keys = listed.map_err(KeyError::Unavailable)?;
         let is_last = keys.len() <= limit;
@@ -232,7 +255,7 @@ impl KeyRegistry {
         refuse_keys(owner)?;
         let found = self.store.find(id).await.map_err(KeyError::Unavailable)?;
         found
-            .filter(|record| *record.owner() == Owner::of(owner))
+            .filter(|record| *record.owner() == self.owner(owner))
             .ok_or(KeyError::NotFound)
     }
 

@@ -84,6 +84,7 @@ struct Inner {
     /// Where it is said what to do about a replaced secret.
     deprecation_link: Option<HeaderValue>,
     last_uses: Option<LastUses>,
+    own_issuer: Option<Arc<str>>,
 }
 
 type Cost = dyn Fn(&Parts) -> u32 + Send + Sync;
@@ -127,6 +128,7 @@ impl ApiKeys {
             allows_uncounted: false,
             deprecation_link: None,
             last_uses: None,
+            own_issuer: None,
         };
         Self {
             inner: Arc::new(inner),
@@ -150,6 +152,15 @@ impl ApiKeys {
     #[must_use]
     pub fn header_only(self) -> Self {
         self.change(|inner| inner.bearer = false)
+    }
+
+    /// The issuer of this service's own users, whose keys are kept without one: it is the issuer of the
+    /// identities that those keys prove. Default: none. See
+    /// [`KeyRegistry::own_issuer`](crate::KeyRegistry::own_issuer).
+    #[must_use]
+    pub fn own_issuer(self, issuer: impl Into<Arc<str>>) -> Self {
+        let issuer = issuer.into();
+        self.change(|inner| inner.own_issuer = Some(issuer))
     }
 
     /// The realm of the challenge. Default: `api`.

@@ -40,7 +40,11 @@ pub(super) fn now(inner: &Inner, key: PresentedKey) -> Verdict<PresentedKey> {
     };
     match inner.judge(&key, found) {
         Err(_) if inner.failures.is_some() => Verdict::Wait(key),
-        good => Verdict::Now(good.and_then(|good| Ok(good.identity(authority?.as_ref(), None)))),
+        good => {
+            let issuer = inner.own_issuer.as_ref();
+            let good = good.and_then(|good| Ok(good.identity(issuer, authority?.as_ref(), None)));
+            Verdict::Now(good)
+        }
     }
 }
 
@@ -63,7 +67,7 @@ impl Inner {
             None => None,
         };
         match self.charge(&good.record, key.cost).await {
-            Ok(quota) => Ok(good.identity(authority.as_ref(), quota)),
+            Ok(quota) => Ok(good.identity(self.own_issuer.as_ref(), authority.as_ref(), quota)),
             Err(error) => Err(match good.superseded {
                 Some(old) => error.with_headers(self.superseded(old, good.record.expires_at())),
                 None => error,
@@ -174,8 +178,13 @@ fn expired(reason: &'static str) -> AuthError {
 
 impl Good {
     /// Who it is, with what the record says, cut down to what the owner may do.
-    fn identity(&self, authority: Option<&OwnerAuthority>, quota: Option<KeyQuota>) -> Identity {
-        let (record, identity) = (&*self.record, self.principal());
+    fn identity(
+        &self,
+        own_issuer: Option<&Arc<str>>,
+        authority: Option<&OwnerAuthority>,
+        quota: Option<KeyQuota>,
+    ) -> Identity {
+        let (record, identity) = (&*self.record, self.principal(own_issuer));
         let identity = match authority {
             Some(authority) => identity
                 .scopes(authority.scopes_of(record))
@@ -190,9 +199,12 @@ impl Good {
         }
     }
 
-    fn principal(&self) -> IdentityBuilder {
+    fn principal(&self, own_issuer: Option<&Arc<str>>) -> IdentityBuilder {
         let record = &*self.record;
         let mut identity = record.grant().principal("api-key").key_id(record.id());
+        if let Some(issuer) = own_issuer.filter(|_| record.owner().issuer.is_none()) {
+            identity = identity.issuer(Arc::clone(issuer));
+        }
         let end = self.superseded.map(|superseded| superseded.valid_until);
         if let Some(end) = record.expires_at().into_iter().chain(end).min() {
             identity = identity.expires_at(end);

@@ -65,6 +65,7 @@ pub(crate) fn credentials(state: &AppState) -> Result<Credentials, Box<dyn Error
     let owners = SharedKeyOwners::new(state.users.clone());
     let api_keys = ApiKeys::new(key_format()?, state.stores.api_keys.clone(), owners)
         .realm(REALM)
+        .own_issuer(state.users.issuer())
         .quota(state.stores.key_uses.clone())
         .last_uses(&state.last_uses)
         .events(state.events.clone());

@@ -72,6 +72,7 @@ impl AppState {
         let tokens = Tokens::open(settings, &stores, &users, &events).await?;
 
         let api_keys = KeyRegistry::new(schemes::key_format()?, stores.api_keys.clone())
+            .own_issuer(users.issuer())
             .events(events.clone());
 
         let last_uses = LastUses::new(stores.api_keys.clone()).events(events.clone());
