@@ -1,6 +1,6 @@
 //! Rows that are over.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use auth_layer::MAX_LEEWAY;
 use sqlx::Error;
@@ -20,60 +20,81 @@ pub(crate) struct DeleteExpired {
 pub(crate) struct Table {
     /// The outer condition looks again at a row that was changed meanwhile.
     sql: &'static str,
-    /// Whether nodes whose clocks differ may still accept for a while what it forbids.
-    with_leeway: bool,
+    kept: Kept,
+}
+
+/// For how long a row stays when it is over.
+enum Kept {
+    /// Nobody asks for it again.
+    No,
+    /// Nodes whose clocks differ may still accept for a while what it forbids.
+    Leeway,
+    /// It is shown to its owner for a while.
+    Ended,
 }
 
 impl DeleteExpired {
-    pub(crate) const TABLES: [Table; 6] = [
+    pub(crate) const TABLES: [Table; 8] = [
         Table {
             sql: "DELETE FROM auth_sessions WHERE expires_at <= $1 AND secret_digest IN (\
                 SELECT secret_digest FROM auth_sessions WHERE expires_at <= $1 \
                 ORDER BY expires_at LIMIT $2)",
-            with_leeway: false,
+            kept: Kept::No,
         },
         Table {
             sql: "DELETE FROM auth_refresh_families WHERE expires_at <= $1 AND family_id IN (\
                 SELECT family_id FROM auth_refresh_families WHERE expires_at <= $1 \
                 ORDER BY expires_at LIMIT $2)",
-            with_leeway: false,
+            kept: Kept::No,
         },
         Table {
             sql: "DELETE FROM auth_remembered_logins WHERE ends_at <= $1 AND series_digest IN (\
                 SELECT series_digest FROM auth_remembered_logins WHERE ends_at <= $1 \
                 ORDER BY ends_at LIMIT $2)",
-            with_leeway: false,
+            kept: Kept::No,
         },
         Table {
             sql: "DELETE FROM auth_revoked_tokens WHERE kept_until <= $1 AND token_key IN (\
                 SELECT token_key FROM auth_revoked_tokens WHERE kept_until <= $1 \
                 ORDER BY kept_until LIMIT $2)",
-            with_leeway: true,
+            kept: Kept::Leeway,
         },
         Table {
             sql: "DELETE FROM auth_revoked_subjects WHERE kept_until <= $1 AND subject_key IN (\
                 SELECT subject_key FROM auth_revoked_subjects WHERE kept_until <= $1 \
                 ORDER BY kept_until LIMIT $2)",
-            with_leeway: true,
+            kept: Kept::Leeway,
         },
         Table {
             sql: "DELETE FROM auth_used_once WHERE kept_until <= $1 AND use_key IN (\
                 SELECT use_key FROM auth_used_once WHERE kept_until <= $1 \
                 ORDER BY kept_until LIMIT $2)",
-            with_leeway: true,
+            kept: Kept::Leeway,
+        },
+        Table {
+            sql: "DELETE FROM auth_api_keys WHERE expires_at <= $1 AND key_id IN (\
+                SELECT key_id FROM auth_api_keys WHERE expires_at <= $1 \
+                ORDER BY expires_at LIMIT $2)",
+            kept: Kept::Ended,
+        },
+        Table {
+            sql: "DELETE FROM auth_api_keys WHERE revoked_at <= $1 AND key_id IN (\
+                SELECT key_id FROM auth_api_keys WHERE revoked_at <= $1 \
+                ORDER BY revoked_at LIMIT $2)",
+            kept: Kept::Ended,
         },
     ];
 
-    pub(crate) fn new(table: &Table, now: SystemTime, limit: u32) -> Self {
-        let over_at = match table.with_leeway {
-            true => now
-                .checked_sub(MAX_LEEWAY)
-                .unwrap_or(SystemTime::UNIX_EPOCH),
-            false => now,
+    /// `keep_ended` is for how long API keys are kept.
+    pub(crate) fn new(table: &Table, now: SystemTime, keep_ended: Duration, limit: u32) -> Self {
+        let kept = match table.kept {
+            Kept::No => Duration::ZERO,
+            Kept::Leeway => MAX_LEEWAY,
+            Kept::Ended => keep_ended,
         };
         Self {
             sql: table.sql,
-            over_at: millis(over_at),
+            over_at: now.checked_sub(kept).map_or(0, millis),
             limit: i64::from(limit),
         }
     }

@@ -1,12 +1,15 @@
 //! Access to the tables.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use auth_layer::AuthError;
+use auth_layer::{AuthError, ConfigError, check_duration};
 
 use crate::database::Pools;
 use crate::expiry::DeleteExpired;
+
+/// For how long API keys that have ended are kept, unless it is said.
+const KEEP_ENDED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// A database with all its tables, from which the stores are had. Cheap to clone.
 ///
@@ -14,11 +17,15 @@ use crate::expiry::DeleteExpired;
 #[derive(Clone)]
 pub struct SqlStore {
     pools: Pools,
+    keep_ended_keys: Duration,
 }
 
 impl SqlStore {
     pub(crate) const fn new(pools: Pools) -> Self {
-        Self { pools }
+        Self {
+            pools,
+            keep_ended_keys: KEEP_ENDED,
+        }
     }
 
     /// Where API keys are kept.
@@ -82,9 +89,22 @@ impl SqlStore {
         crate::SqlSessions::new(self.pools.clone())
     }
 
+    /// For how long [`delete_expired`](Self::delete_expired) keeps API keys that have expired or were
+    /// revoked, so that owners see what became of them; 30 days by default. After that they are as keys
+    /// that never were, and refused as those.
+    ///
+    /// # Errors
+    ///
+    /// Fails, naming the option, if it is zero or too long to be meant.
+    pub fn keep_ended_keys(mut self, keep: Duration) -> Result<Self, ConfigError> {
+        self.keep_ended_keys = check_duration("keep_ended_keys", keep)?;
+        Ok(self)
+    }
+
     /// Removes rows of sessions, remembered logins, refresh families, revocations and used keys that are
-    /// over at `now`, at most `limit` of each table, and says how many. What is over counts for nothing
-    /// anyway; this gives its room back.
+    /// over at `now`, and of API keys that have been for
+    /// [a while](Self::keep_ended_keys); at most `limit` of each kind, and says how many. What is over
+    /// counts for nothing anyway; this gives its room back.
     ///
     /// Call it from time to time, again at once if it returns `limit` or more.
     ///
@@ -94,7 +114,7 @@ impl SqlStore {
     pub async fn delete_expired(&self, now: SystemTime, limit: u32) -> Result<u64, AuthError> {
         let mut deleted = 0;
         for table in &DeleteExpired::TABLES {
-            let step = DeleteExpired::new(table, now, limit);
+            let step = DeleteExpired::new(table, now, self.keep_ended_keys, limit);
             deleted += self.pools.run(step, "sql_expiry").await?;
         }
         Ok(deleted)

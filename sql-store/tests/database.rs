@@ -6,7 +6,6 @@ mod support;
 use std::error::Error as _;
 use std::time::{Duration, Instant, SystemTime};
 
-use apikey_layer::{ApiKeyStore as _, KeyFormat, KeyRecord, Owner};
 use auth_layer::digest::{Algorithm, DigestRecord, DigestStore as _};
 use auth_layer::{
     AuthErrorKind, CredentialEpoch, Identity, IssuedToken, MAX_LEEWAY, Revocations as _,
@@ -18,26 +17,10 @@ use session_layer::{
     CredentialEpochs as _, NewSession, SessionBackend as _, SessionData, SessionId, SessionLimits,
     SessionRecord, UpdateOutcome,
 };
-use sql_store::sqlx::{self, AssertSqlSafe, Connection as _};
+use sql_store::sqlx::{self, Connection as _};
 use sql_store::{InsertedUser, SqlDatabase, SqlErrorKind};
 
-use self::support::{Databases, Folder, databases, postgres};
-
-/// Runs a statement on a database past this crate.
-async fn run(url: &str, sql: &str) {
-    let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-    if url.starts_with("postgres") {
-        let pool = sqlx::PgPool::connect(url).await.unwrap();
-        sql.execute(&pool).await.unwrap();
-        pool.close().await;
-    } else {
-        let options: sqlx::sqlite::SqliteConnectOptions = url.parse().unwrap();
-        let options = options.create_if_missing(true);
-        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-        sql.execute(&pool).await.unwrap();
-        pool.close().await;
-    }
-}
+use self::support::{Databases, Folder, databases, postgres, run};
 
 fn session(now: SystemTime) -> NewSession {
     let id = SessionId::from_bytes(random_bytes().unwrap());
@@ -54,34 +37,6 @@ async fn the_version_of_the_tables_is_told() {
         database.migrate().await.unwrap();
         let version = database.schema_version().await.unwrap();
         assert_eq!(version, SqlDatabase::SCHEMA_VERSION);
-    }
-}
-
-#[tokio::test]
-async fn an_operator_lists_the_keys_of_all_owners_in_pages() {
-    let folder = Folder::new();
-    for url in [folder.url(), postgres().create_database()] {
-        let database = SqlDatabase::connect(&url).await.unwrap();
-        database.migrate().await.unwrap();
-        let keys = database.store().await.unwrap().api_keys();
-        let mut made = Vec::new();
-        for owner in ["ann", "bob", "ann", "cid", "bob"] {
-            let key = KeyFormat::live("sk").unwrap().generate().unwrap();
-            let now = SystemTime::now();
-            let record = KeyRecord::new(*key.id(), key.digest(), Owner::new(owner), now);
-            keys.insert(record, 10).await.unwrap();
-            made.push(*key.id());
-        }
-        made.sort_unstable();
-        let mut listed = Vec::new();
-        loop {
-            let page = keys.list_all(listed.last(), 2).await.unwrap();
-            listed.extend(page.iter().map(|record| *record.id()));
-            if page.len() < 2 {
-                break;
-            }
-        }
-        assert_eq!(listed, made, "{url}");
     }
 }
 

@@ -1,12 +1,13 @@
 //! `authctl database`.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use sql_store::SqlDatabase;
 
 use crate::database::DatabaseArgs;
+use crate::duration;
 use crate::report::{Failure, Report};
 
 /// How many rows of a table are removed at a time.
@@ -29,8 +30,10 @@ Exit code 1 says that the tables are of another version than this program's.";
 const SWEEP: &str = "\
 Examples:
   authctl database sweep --database sqlite:auth.db        from a timer, every few minutes
+  authctl database sweep --keep-ended-keys 90d
 
-What is over counts for nothing anyway; this gives its room back. API keys are kept.";
+What is over counts for nothing anyway; this gives its room back. API keys stay for 30 days after they
+have expired or were revoked, so that their owners see what became of them.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DatabaseCommand {
@@ -40,15 +43,25 @@ pub(crate) enum DatabaseCommand {
     /// Say of which version the tables are
     #[command(after_help = STATUS)]
     Status(Where),
-    /// Remove sessions, tokens and revocations that are over
+    /// Remove sessions, tokens, revocations and API keys that are over
     #[command(after_help = SWEEP)]
-    Sweep(Where),
+    Sweep(SweepArgs),
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Where {
     #[command(flatten)]
     database: DatabaseArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    place: Where,
+
+    /// For how long API keys are kept after they have expired or were revoked
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "30d")]
+    keep_ended_keys: Duration,
 }
 
 /// `{"from", "to"}`: versions; 0 is a database without tables.
@@ -76,7 +89,7 @@ pub(crate) async fn run(command: &DatabaseCommand) -> Result<Report, Failure> {
     match command {
         DatabaseCommand::Migrate(place) => migrate(place).await,
         DatabaseCommand::Status(place) => status(place).await,
-        DatabaseCommand::Sweep(place) => sweep(place).await,
+        DatabaseCommand::Sweep(args) => sweep(args).await,
     }
 }
 
@@ -116,8 +129,9 @@ async fn status(place: &Where) -> Result<Report, Failure> {
     Ok(Report::new(&status, text)?.good_if(status.up_to_date))
 }
 
-async fn sweep(place: &Where) -> Result<Report, Failure> {
-    let store = place.database.store().await?;
+async fn sweep(args: &SweepArgs) -> Result<Report, Failure> {
+    let store = args.place.database.store().await?;
+    let store = store.keep_ended_keys(args.keep_ended_keys)?;
     let mut deleted = 0;
     loop {
         let rows = store.delete_expired(SystemTime::now(), PORTION).await?;

@@ -51,7 +51,10 @@ const COMMANDS: &[(&[&str], &[&str])] = &[
         &["--database", "--database-file", "DATABASE_URL"],
     ),
     (&["database", "status"], &["--database"]),
-    (&["database", "sweep"], &["--database"]),
+    (
+        &["database", "sweep"],
+        &["--database", "--keep-ended-keys", "30d"],
+    ),
     (&["config", "check"], &["--file", "--strict", "--connect"]),
 ];
 

@@ -135,6 +135,26 @@ fn administer(url: &str) {
 }
 
 #[test]
+fn keys_that_ended_are_swept_when_they_were_kept_for_long_enough() {
+    let folder = Folder::new();
+    let url = folder.migrated();
+    let ids = fill(&url);
+    let sweep = |arguments: &[&str]| {
+        let command = ["--json", "database", "sweep", "--database", &url];
+        authctl(&[&command, arguments].concat())
+    };
+    assert_eq!(sweep(&[]).ends(0).json()["deleted"], 0);
+    let refused = sweep(&["--keep-ended-keys", "0s"]).ends(2);
+    assert!(refused.stderr.contains("keep_ended_keys"), "{refused:?}");
+    let swept = sweep(&["--keep-ended-keys", "1s"]).ends(0);
+    assert_eq!(swept.json()["deleted"], 1);
+    for (number, id) in ids.iter().enumerate() {
+        let shown = keys(&url, &["show", id]).run();
+        assert_eq!(shown.json()["key"].is_null(), number == 2, "{number}");
+    }
+}
+
+#[test]
 fn keys_are_administered_on_sqlite() {
     let folder = Folder::new();
     administer(&folder.migrated());

@@ -25,7 +25,9 @@ const TOUCHED_AT_ONCE: usize = 500;
 /// API keys in the table `auth_api_keys`: an [`ApiKeyStore`]. Of the keys it holds the SHA-256. Times are
 /// kept to the millisecond.
 ///
-/// Each lookup is a query, so that a revocation takes effect at once everywhere.
+/// Each lookup is a query, so that a revocation takes effect at once everywhere. Keys that have expired
+/// or were revoked stay until [`SqlStore::delete_expired`](crate::SqlStore::delete_expired). A row that
+/// is not understood, such as one with a limit that a newer version has set, is an error.
 #[derive(Clone)]
 pub struct SqlApiKeys {
     pools: Pools,

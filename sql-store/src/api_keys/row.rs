@@ -5,45 +5,51 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use apikey_layer::{DisabledBy, KeyId, KeyRecord, Owner, PreviousSecret};
-use auth_layer::{Origin, Rate, SecretDigest};
+use auth_layer::{Origin, Rate, ScopeSet, SecretDigest};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::attributes::{Attributes, from_json, to_json};
+use crate::attributes::{from_json, to_json};
 use crate::connection::{Connection, Row, undecodable};
 use crate::key::key_of;
 use crate::step::{Access, Step};
 use crate::time::time;
 
-/// Issuer and tenant are the owner's.
+/// Issuer and tenant are the owner's. A member that is not known may be a limit that a newer version has
+/// set: such a key cannot be read.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct KeyAttributes {
     subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    scopes: ScopeSet,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     networks: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     origins: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     limits: Vec<String>,
-    #[serde(flatten)]
-    rest: Attributes,
 }
 
 pub(super) fn attributes(record: &KeyRecord) -> Result<String, sqlx::Error> {
     to_json(&KeyAttributes {
         subject: record.owner().subject.clone(),
+        issuer: record.owner().issuer.clone(),
+        tenant: record.owner().tenant.clone(),
         name: record.name().to_owned(),
+        roles: record.roles().map(str::to_owned).collect(),
+        scopes: record.scopes().clone(),
         networks: texts(record.allowed_cidrs()),
         origins: texts(record.allowed_origins()),
         limits: texts(record.limits()),
-        rest: Attributes {
-            issuer: record.owner().issuer.clone(),
-            tenant: record.owner().tenant.clone(),
-            roles: record.roles().map(str::to_owned).collect(),
-            scopes: record.scopes().clone(),
-        },
     })
 }
 
@@ -81,8 +87,8 @@ macro_rules! columns {
 fn decode(row: &Row) -> Result<Arc<KeyRecord>, sqlx::Error> {
     let attributes: KeyAttributes = from_json(&row.text(11)?)?;
     let mut owner = Owner::new(attributes.subject);
-    owner.issuer = attributes.rest.issuer;
-    owner.tenant = attributes.rest.tenant;
+    owner.issuer = attributes.issuer;
+    owner.tenant = attributes.tenant;
     let id: KeyId = row.text(0)?.parse().map_err(undecodable)?;
     let digest = SecretDigest::from_bytes(row.array(1)?);
     let previous = (
@@ -95,7 +101,8 @@ fn decode(row: &Row) -> Result<Arc<KeyRecord>, sqlx::Error> {
             let digest = SecretDigest::from_bytes(digest);
             Some(PreviousSecret::new(digest, time(replaced), time(until)))
         }
-        _ => None,
+        (None, None, None) => None,
+        _ => return Err(undecodable("a previous secret without its times")),
     };
     let mut record = KeyRecord::new(id, digest, owner, time(row.int(5)?))
         .with_previous(previous)
@@ -103,8 +110,8 @@ fn decode(row: &Row) -> Result<Arc<KeyRecord>, sqlx::Error> {
         .with_revoked_at(row.optional_int(7)?.map(time))
         .with_last_used_at(row.optional_int(8)?.map(time))
         .with_name(attributes.name)
-        .with_roles(attributes.rest.roles)
-        .with_scopes(attributes.rest.scopes)
+        .with_roles(attributes.roles)
+        .with_scopes(attributes.scopes)
         .with_allowed_cidrs(parsed::<IpNet>(&attributes.networks)?)
         .with_allowed_origins(parsed::<Origin>(&attributes.origins)?)
         .with_limits(parsed::<Rate>(&attributes.limits)?);

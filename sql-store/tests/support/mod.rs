@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use sql_store::sqlx::{self, AssertSqlSafe};
 use sql_store::{SqlDatabase, SqlStore};
 use test_servers::PostgresServer;
 
@@ -47,6 +48,22 @@ pub(crate) async fn open(url: &str) -> SqlStore {
     let database = SqlDatabase::connect(url).await.unwrap();
     database.migrate().await.unwrap();
     database.store().await.unwrap()
+}
+
+/// Runs a statement on a database past this crate.
+pub(crate) async fn run(url: &str, sql: &str) {
+    let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    if url.starts_with("postgres") {
+        let pool = sqlx::PgPool::connect(url).await.unwrap();
+        sql.execute(&pool).await.unwrap();
+        pool.close().await;
+    } else {
+        let options: sqlx::sqlite::SqliteConnectOptions = url.parse().unwrap();
+        let options = options.create_if_missing(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        sql.execute(&pool).await.unwrap();
+        pool.close().await;
+    }
 }
 
 /// Names and stores of an empty database of each kind.
