@@ -135,6 +135,11 @@ impl PostgresServer {
         self.url_of("postgres")
     }
 
+    /// Where a program is that comes with the server, such as `pg_dump` or `psql`.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
     fn url_of(&self, database: &str) -> String {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
@@ -259,7 +264,7 @@ impl PostgresServer {
     }
 
     fn command(&self, program: &str) -> Command {
-        self.as_user(self.programs.join(program))
+        self.as_user(self.program(program))
     }
 
     fn as_user(&self, program: impl AsRef<OsStr>) -> Command {
