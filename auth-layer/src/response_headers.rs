@@ -73,7 +73,14 @@ impl ResponseHeaders {
     }
 
     /// Writes them into the head of a response, in the order in which they came.
+    #[inline]
     pub fn write(&self, headers: &mut HeaderMap) {
+        if !self.is_empty() {
+            self.write_lines(headers);
+        }
+    }
+
+    fn write_lines(&self, headers: &mut HeaderMap) {
         for line in self.lines() {
             let (name, value) = (line.name.clone(), line.value.clone());
             if line.replaces {

@@ -4,6 +4,7 @@ mod failures;
 mod limits;
 mod presented;
 mod quota;
+mod sent;
 mod superseded;
 mod verify;
 
@@ -23,6 +24,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use self::failures::FailureLimit;
 pub use self::presented::PresentedKey;
 pub use self::quota::KeyQuota;
+use self::sent::{Sent, Values};
 pub use self::superseded::SupersededKey;
 use crate::{KeyFormat, KeyId, LastUses, SharedApiKeyStore, SharedKeyOwners};
 
@@ -226,19 +228,6 @@ impl Inner {
         superseded.headers(end, self.deprecation_link.as_ref())
     }
 
-    /// The one value of the key header.
-    fn in_header<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, AuthError> {
-        // Few requests repeat any header; the rest need one look-up and no list.
-        if headers.len() == headers.keys_len() {
-            return Ok(headers.get(&self.header));
-        }
-        let mut values = headers.get_all(&self.header).iter();
-        match (values.next(), values.next()) {
-            (found, None) => Ok(found),
-            _ => Err(ambiguous("several_api_key_headers")),
-        }
-    }
-
     fn mark_used(&self, id: &KeyId) {
         if let Some(uses) = &self.last_uses {
             uses.mark(id, self.clock.now());
@@ -268,8 +257,17 @@ impl Scheme for ApiKeys {
     }
 
     fn extract(&self, parts: &Parts) -> Result<Option<PresentedKey>, AuthError> {
-        let own = self.inner.in_header(&parts.headers)?;
-        let bearer = self.inner.in_authorization(&parts.headers);
+        let sent = Sent::of(&parts.headers, &self.inner.header);
+        let own = match sent.keys {
+            Values::None => None,
+            Values::One(value) => Some(value),
+            Values::Several => return Err(ambiguous("several_api_key_headers")),
+        };
+        let bearer = if sent.authorization {
+            self.inner.in_authorization(&parts.headers)
+        } else {
+            None
+        };
         let text = match (own.map(|value| value.as_bytes().trim_ascii()), bearer) {
             (None, None) => return Ok(None),
             (Some(own), Some(token)) if own != token => {
@@ -283,7 +281,7 @@ impl Scheme for ApiKeys {
             .parse(text)
             .map_err(|malformed| AuthError::malformed(malformed.reason()))?;
         let in_authorization = bearer.is_some();
-        let mut key = PresentedKey::new(id, text, in_authorization, parts);
+        let mut key = PresentedKey::new(id, text, in_authorization, sent.origins.only(), parts);
         if let Some(cost) = &self.inner.cost {
             key.cost = cost(parts);
         }
@@ -318,17 +316,18 @@ impl Scheme for ApiKeys {
     }
 
     fn conceal(&self, headers: &mut HeaderMap) {
-        let is_ours = self.inner.in_authorization(headers).is_some();
-        if headers.len() == headers.keys_len() {
-            for name in [Some(&self.inner.header), is_ours.then_some(&AUTHORIZATION)] {
-                if let Some(value) = name.and_then(|name| headers.get_mut(name)) {
-                    value.set_sensitive(true);
-                }
+        let mut authorization = false;
+        for (name, value) in headers.iter_mut() {
+            if *name == self.inner.header {
+                value.set_sensitive(true);
             }
+            authorization |= *name == AUTHORIZATION;
+        }
+        if !authorization || self.inner.in_authorization(headers).is_none() {
             return;
         }
         for (name, value) in headers.iter_mut() {
-            if *name == self.inner.header || (is_ours && *name == AUTHORIZATION) {
+            if *name == AUTHORIZATION {
                 value.set_sensitive(true);
             }
         }

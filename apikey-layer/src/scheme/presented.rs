@@ -4,7 +4,6 @@ use std::fmt;
 
 use auth_layer::{ClientAddress, Origin, SecretDigest};
 use http::HeaderValue;
-use http::header::ORIGIN;
 use http::request::Parts;
 
 use crate::KeyId;
@@ -26,13 +25,19 @@ pub struct PresentedKey {
 }
 
 impl PresentedKey {
-    pub(super) fn new(id: KeyId, text: &[u8], in_authorization: bool, parts: &Parts) -> Self {
+    pub(super) fn new(
+        id: KeyId,
+        text: &[u8],
+        in_authorization: bool,
+        origin: Option<&HeaderValue>,
+        parts: &Parts,
+    ) -> Self {
         let client = parts.extensions.get::<ClientAddress>().copied();
         Self {
             id,
             client: client.unwrap_or_else(ClientAddress::unknown),
             cost: 1,
-            origin: only_origin(parts),
+            origin: origin.cloned(),
             in_authorization,
             digest: SecretDigest::of(text),
         }
@@ -46,15 +51,6 @@ impl PresentedKey {
             return false;
         };
         origins.contains(&origin) && origin.to_string() == text
-    }
-}
-
-/// Two of them are none: nobody can tell which one counts.
-fn only_origin(parts: &Parts) -> Option<HeaderValue> {
-    let mut origins = parts.headers.get_all(ORIGIN).iter();
-    match (origins.next(), origins.next()) {
-        (Some(origin), None) => Some(origin.clone()),
-        _ => None,
     }
 }
 
