@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use apikey_layer::{ApiKey, ApiKeyStore as _, KeyRecord, Owner};
+use auth_test::{Faults, Faulty};
 use axum::http::StatusCode;
-use node::{Database, Node, ann, changes, format, node};
+use node::{Database, Node, ann, changes, format, node, node_of};
 use redis_store::RedisKeyChanges;
 use test_servers::RedisServer;
 use tokio::sync::Semaphore;
@@ -36,11 +37,19 @@ async fn until(what: &str, at_most: Duration, is: impl Fn() -> bool) {
 
 /// Two nodes that hear each other.
 async fn two(server: &RedisServer, database: &Database) -> [(Node, RedisKeyChanges); 2] {
+    database.set_role("ann", "editor");
+    heard(server, |changes| node(database, changes)).await
+}
+
+/// Two nodes made by `node` that hear each other.
+async fn heard(
+    server: &RedisServer,
+    node: impl Fn(RedisKeyChanges) -> Node,
+) -> [(Node, RedisKeyChanges); 2] {
     let nodes = [(); 2].map(|()| {
         let changes = changes(server);
-        (node(database, changes.clone()), changes)
+        (node(changes.clone()), changes)
     });
-    database.set_role("ann", "editor");
     let unknown = format().generate().expect("randomness");
     for (node, changes) in &nodes {
         // The first question begins it.
@@ -76,6 +85,56 @@ async fn apk_05_a_revocation_is_seen_on_another_node_within_50_ms() {
     let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
     println!("a revocation is seen after {median:?} (median), {p99:?} (99%)");
     assert!(median < TOLD, "{median:?}");
+}
+
+/// With the keys themselves on the Redis that tells of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn apk_05_of_keys_on_redis_every_change_is_seen_on_another_node_and_uses_cost_no_trip() {
+    let mut server = RedisServer::start();
+    let database = Database::default();
+    database.set_role("ann", "editor");
+    let asked = Faults::new();
+    let keys = common::store(&server).api_keys();
+    let [(here, _), (there, there_changes)] = heard(&server, |changes| {
+        node_of(Faulty::new(keys.clone(), &asked), &database, changes)
+    })
+    .await;
+    let key = known_key(&here, &there).await;
+    let before = (asked.calls(), database.questions());
+    for _ in 0..1_000 {
+        assert!(there.accepts(&key).await);
+    }
+    assert_eq!((asked.calls(), database.questions()), before);
+
+    let mut took = Vec::new();
+    for _ in 0..100 {
+        let key = here.new_key().await;
+        there.until(&key, true, SOON).await;
+        here.revoke(&key).await;
+        assert!(!here.accepts(&key).await, "its own");
+        took.push(there.until(&key, false, SOON).await);
+    }
+    took.sort();
+    let (median, p99) = (took[took.len() / 2], took[took.len() * 99 / 100]);
+    println!("a revocation on Redis is seen after {median:?} (median), {p99:?} (99%)");
+    assert!(median < TOLD, "{median:?}");
+
+    let rotated = here.registry.rotate(&ann(), key.id(), Duration::ZERO).await;
+    let rotated = rotated.expect("Redis is there").key;
+    there.until(&key, false, SOON).await;
+    there.until(&rotated, true, SOON).await;
+    for disabled in [true, false] {
+        let set = here.registry.set_disabled(&ann(), key.id(), disabled).await;
+        set.expect("Redis is there");
+        there.until(&rotated, !disabled, SOON).await;
+    }
+
+    // With Redis the keys are gone too: what is not remembered any more cannot be asked.
+    server.kill();
+    until("in doubt", BOUND, || !there_changes.is_heard()).await;
+    there.age();
+    let (status, _) = there.send(&rotated).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -136,10 +136,19 @@ pub(crate) fn changes(server: &RedisServer) -> RedisKeyChanges {
 
 /// A node whose clock stands still: it remembers for ever, but for the news.
 pub(crate) fn node(database: &Database, changes: RedisKeyChanges) -> Node {
+    node_of(database.clone(), database, changes)
+}
+
+/// Such a node, whose keys are kept elsewhere than its owners.
+pub(crate) fn node_of(
+    keys: impl ApiKeyStore,
+    database: &Database,
+    changes: RedisKeyChanges,
+) -> Node {
     let seconds = Arc::new(AtomicU64::new(0));
     let (now, start) = (Arc::clone(&seconds), SystemTime::now());
     let clock = SharedClock::new(move || start + Duration::from_secs(now.load(Ordering::SeqCst)));
-    let keys = CachedApiKeys::new(database.clone())
+    let keys = CachedApiKeys::new(keys)
         .clock(clock.clone())
         .changes(changes.clone());
     let owners = CachedKeyOwners::new(database.clone())
