@@ -149,6 +149,8 @@ impl SqlDatabaseBuilder {
         let pool = || {
             SqlitePoolOptions::new()
                 .acquire_timeout(self.connect_timeout)
+                // It is tested when it is given back, and a file does not hang up after that.
+                .test_before_acquire(false)
                 .idle_timeout(None)
                 .max_lifetime(None)
         };
