@@ -36,6 +36,14 @@ pub struct SqlDatabaseBuilder {
     create_if_missing: bool,
 }
 
+/// What is known of a database before it is asked.
+enum Options {
+    #[cfg(feature = "postgres")]
+    Postgres(PgConnectOptions),
+    #[cfg(feature = "sqlite")]
+    Sqlite(SqliteConnectOptions),
+}
+
 impl SqlDatabaseBuilder {
     pub(super) const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -85,27 +93,11 @@ impl SqlDatabaseBuilder {
     ///
     /// Fails if an option is wrong or the database cannot be reached.
     pub async fn connect(self) -> Result<SqlDatabase, SqlError> {
-        check_duration("connect_timeout", self.connect_timeout)?;
-        check_duration("operation_timeout", self.operation_timeout)?;
-        if self.max_connections == 0 {
-            return Err(SqlError::config("max_connections", "must be at least 1"));
-        }
-        let scheme = self.url.split(':').next().unwrap_or_default();
-        let kind = match scheme {
+        let kind = match self.options()? {
             #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => self.postgres().await?,
+            Options::Postgres(options) => self.postgres(options).await?,
             #[cfg(feature = "sqlite")]
-            "sqlite" => self.sqlite().await?,
-            #[cfg(not(feature = "postgres"))]
-            "postgres" | "postgresql" => {
-                return Err(SqlError::config("url", "needs the feature `postgres`"));
-            }
-            #[cfg(not(feature = "sqlite"))]
-            "sqlite" => return Err(SqlError::config("url", "needs the feature `sqlite`")),
-            _ => {
-                let problem = "must begin with `sqlite:` or `postgres:`";
-                return Err(SqlError::config("url", problem));
-            }
+            Options::Sqlite(options) => self.sqlite(options).await?,
         };
         Ok(SqlDatabase {
             pools: Pools {
@@ -115,13 +107,59 @@ impl SqlDatabaseBuilder {
         })
     }
 
+    /// Whether [`connect`](Self::connect) could work, as far as that can be told without asking anybody:
+    /// for programs that check a configuration.
+    ///
+    /// ```
+    /// use sql_store::SqlDatabase;
+    ///
+    /// assert!(SqlDatabase::builder("sqlite:auth.db").check().is_ok());
+    /// assert!(SqlDatabase::builder("sqlite:").check().is_err());
+    /// assert!(SqlDatabase::builder("postgres://db/auth?sslmode=off").check().is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if an option is wrong.
+    pub fn check(&self) -> Result<(), SqlError> {
+        self.options().map(drop)
+    }
+
+    fn options(&self) -> Result<Options, SqlError> {
+        check_duration("connect_timeout", self.connect_timeout)?;
+        check_duration("operation_timeout", self.operation_timeout)?;
+        if self.max_connections == 0 {
+            return Err(SqlError::config("max_connections", "must be at least 1"));
+        }
+        let scheme = self.url.split(':').next().unwrap_or_default();
+        match scheme {
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => self.postgres_options().map(Options::Postgres),
+            #[cfg(feature = "sqlite")]
+            "sqlite" => self.sqlite_options().map(Options::Sqlite),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => {
+                Err(SqlError::config("url", "needs the feature `postgres`"))
+            }
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => Err(SqlError::config("url", "needs the feature `sqlite`")),
+            _ => {
+                let problem = "must begin with `sqlite:` or `postgres:`";
+                Err(SqlError::config("url", problem))
+            }
+        }
+    }
+
     #[cfg(feature = "postgres")]
-    async fn postgres(&self) -> Result<Kind, SqlError> {
+    fn postgres_options(&self) -> Result<PgConnectOptions, SqlError> {
         // The text of the error might repeat the URL, and with it the password.
-        let options: PgConnectOptions = self
-            .url
-            .parse()
-            .map_err(|_| SqlError::config("url", "is not the URL of a PostgreSQL"))?;
+        let problem = "is not the URL of a PostgreSQL";
+        let options = self.url.parse();
+        options.map_err(|_| SqlError::config("url", problem))
+    }
+
+    #[cfg(feature = "postgres")]
+    async fn postgres(&self, options: PgConnectOptions) -> Result<Kind, SqlError> {
         let limit = self.operation_timeout.as_millis().to_string();
         let options = options.application_name("sql-store").options([
             ("statement_timeout", limit.as_str()),
@@ -137,31 +175,13 @@ impl SqlDatabaseBuilder {
     }
 
     #[cfg(feature = "sqlite")]
-    async fn sqlite(&self) -> Result<Kind, SqlError> {
+    fn sqlite_options(&self) -> Result<SqliteConnectOptions, SqlError> {
         let options: SqliteConnectOptions = self
             .url
             .parse()
             .map_err(|_| SqlError::config("url", "is not the URL of a SQLite database"))?;
-        let options = options
-            .create_if_missing(self.create_if_missing)
-            .foreign_keys(true)
-            .busy_timeout(self.operation_timeout);
-        let pool = || {
-            SqlitePoolOptions::new()
-                .acquire_timeout(self.connect_timeout)
-                // It is tested when it is given back, and a file does not hang up after that.
-                .test_before_acquire(false)
-                .idle_timeout(None)
-                .max_lifetime(None)
-        };
-        if self.url.contains(":memory:") || self.url.contains("mode=memory") {
-            // It lives in its connection.
-            let only = options.shared_cache(false);
-            let writer = pool().max_connections(1).connect_with(only).await?;
-            return Ok(Kind::Sqlite {
-                readers: writer.clone(),
-                writer,
-            });
+        if self.is_in_memory() {
+            return Ok(options);
         }
         let file = options.get_filename();
         if file.as_os_str().is_empty() {
@@ -174,9 +194,40 @@ impl SqlDatabaseBuilder {
                 "must name a file by its path, not by a URI",
             ));
         }
+        Ok(options)
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn is_in_memory(&self) -> bool {
+        self.url.contains(":memory:") || self.url.contains("mode=memory")
+    }
+
+    #[cfg(feature = "sqlite")]
+    async fn sqlite(&self, options: SqliteConnectOptions) -> Result<Kind, SqlError> {
+        let options = options
+            .create_if_missing(self.create_if_missing)
+            .foreign_keys(true)
+            .busy_timeout(self.operation_timeout);
+        let pool = || {
+            SqlitePoolOptions::new()
+                .acquire_timeout(self.connect_timeout)
+                // It is tested when it is given back, and a file does not hang up after that.
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        if self.is_in_memory() {
+            // It lives in its connection.
+            let only = options.shared_cache(false);
+            let writer = pool().max_connections(1).connect_with(only).await?;
+            return Ok(Kind::Sqlite {
+                readers: writer.clone(),
+                writer,
+            });
+        }
         #[cfg(unix)]
         if self.create_if_missing && !self.url.contains("mode=ro") {
-            make_private(file);
+            make_private(options.get_filename());
         }
         // With a WAL readers do not wait. FULL, and not NORMAL: a logout that was acknowledged must
         // not be undone because the machine lost its power.
