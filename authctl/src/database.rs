@@ -62,11 +62,13 @@ impl DatabaseArgs {
             }
             return Ok(Zeroizing::new(url.clone()));
         }
-        file_or_variable(self.database_file.as_deref(), VARIABLE)?.ok_or_else(|| {
-            Failure::usage(
-                "which database? Set DATABASE_URL, or give --database or --database-file",
-            )
-        })
+        file_or_variable("--database-file", self.database_file.as_deref(), VARIABLE)?.ok_or_else(
+            || {
+                Failure::usage(
+                    "which database? Set DATABASE_URL, or give --database or --database-file",
+                )
+            },
+        )
     }
 }
 

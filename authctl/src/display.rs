@@ -11,10 +11,43 @@ use time::format_description::well_known::Rfc3339;
 pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
-        let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if letter.is_control() || turns {
+        if steers(letter) {
             // Writing to a string does not fail.
             let _ = write!(out, "{}", letter.escape_unicode());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// Whether a letter would move the cursor, end the line, turn the direction, or be there without being
+/// seen.
+fn steers(letter: char) -> bool {
+    letter.is_control()
+        || matches!(
+            letter,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// JSON that says the same and is safe to print on a terminal. Only strings can hold what is escaped here:
+/// between them there are spaces and ends of lines.
+pub(crate) fn printable_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if steers(letter) && letter != '\n' {
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
         } else {
             out.push(letter);
         }
@@ -25,7 +58,7 @@ pub(crate) fn printable(text: &str) -> String {
 /// JSON in several lines, safe to print on a terminal.
 pub(crate) fn pretty(value: &serde_json::Value) -> String {
     let json = serde_json::to_string_pretty(value).unwrap_or_default();
-    json.lines().map(|line| printable(line) + "\n").collect()
+    printable_json(&json) + "\n"
 }
 
 /// A time as `2026-11-22T22:42:45Z`, to the second.
@@ -77,6 +110,32 @@ mod tests {
             ("admin\u{202e}nimda", "admin\\u{202e}nimda"),
         ] {
             assert_eq!(printable(text), safe);
+        }
+        for letter in [
+            '\0',
+            '\u{7f}',
+            '\u{80}',
+            '\u{9f}',
+            '\u{61c}',
+            '\u{200b}',
+            '\u{200f}',
+            '\u{2028}',
+            '\u{2029}',
+            '\u{202a}',
+            '\u{2066}',
+            '\u{2069}',
+            '\u{feff}',
+            '\u{e0041}',
+        ] {
+            let text = format!("a{letter}b");
+            assert_eq!(printable(&text), format!("a{}b", letter.escape_unicode()));
+            let json = serde_json::to_string(&text).unwrap();
+            let safe = printable_json(&json);
+            assert!(
+                safe.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+                "{safe}"
+            );
+            assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         }
     }
 

@@ -44,13 +44,14 @@ pub(crate) fn new_secret_bytes(what: &str) -> Result<Zeroizing<Vec<u8>>, Failure
     Ok(first)
 }
 
-/// A secret from `file` if that is given, and else from the environment.
+/// A secret from `file`, which `option` names, if that is given, and else from the environment.
 pub(crate) fn file_or_variable(
+    option: &str,
     file: Option<&Path>,
     variable: &str,
 ) -> Result<Option<Zeroizing<String>>, Failure> {
     if let Some(path) = file {
-        return from_file(path).map(Some);
+        return from_file(option, path).map(Some);
     }
     match env::var_os(variable) {
         // An empty variable is how shells and compose files unset one.
@@ -62,9 +63,15 @@ pub(crate) fn file_or_variable(
     }
 }
 
-/// The text of a file, less the end of its last line.
-pub(crate) fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let what = path.display().to_string();
+/// The text of a file that `option` names, less the end of its last line.
+///
+/// The name of a file that is not there is not repeated: somebody may have given the secret itself.
+pub(crate) fn from_file(option: &str, path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let what = if path.exists() {
+        path.display().to_string()
+    } else {
+        format!("the file of {option}")
+    };
     let file = File::open(path)
         .map_err(|error| Failure::Usage(format!("cannot read {what}: {}", chain(&error))))?;
     text(&read_all(file, &what)?, &what)

@@ -9,7 +9,7 @@ use auth_layer::{AuthError, AuthErrorKind, ConfigError};
 use serde::Serialize;
 use sql_store::{SqlError, SqlErrorKind};
 
-use crate::display::printable;
+use crate::display::{printable, printable_json};
 
 /// What a command found out or did.
 #[derive(Debug)]
@@ -90,6 +90,26 @@ impl Failure {
             Self::Unavailable(_) => "unavailable",
         }
     }
+
+    /// What `--json` prints when there is no result.
+    fn json(&self) -> String {
+        #[derive(Serialize)]
+        struct Failed {
+            error: Problem,
+        }
+
+        #[derive(Serialize)]
+        struct Problem {
+            code: &'static str,
+            message: String,
+        }
+
+        let error = Problem {
+            code: self.name(),
+            message: self.to_string(),
+        };
+        serde_json::to_string(&Failed { error }).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for Failure {
@@ -145,18 +165,6 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 
 /// Prints what came of a command.
 pub(crate) fn exit_code(result: Result<Report, Failure>, as_json: bool) -> ExitCode {
-    /// What `--json` prints when there is no result.
-    #[derive(Serialize)]
-    struct Failed {
-        error: Problem,
-    }
-
-    #[derive(Serialize)]
-    struct Problem {
-        code: &'static str,
-        message: String,
-    }
-
     let (output, code) = match result {
         Ok(report) => {
             let code = match report.verdict {
@@ -168,15 +176,18 @@ pub(crate) fn exit_code(result: Result<Report, Failure>, as_json: bool) -> ExitC
         }
         Err(failure) => {
             complain(&format!("error: {failure}"));
-            let failed = Failed {
-                error: Problem {
-                    code: failure.name(),
-                    message: failure.to_string(),
-                },
+            let output = if as_json {
+                failure.json()
+            } else {
+                String::new()
             };
-            let json = serde_json::to_string(&failed).unwrap_or_default();
-            (if as_json { json } else { String::new() }, failure.code())
+            (output, failure.code())
         }
+    };
+    let output = if as_json {
+        printable_json(&output)
+    } else {
+        output
     };
     match print(&output) {
         Ok(()) => ExitCode::from(code),
@@ -187,6 +198,12 @@ pub(crate) fn exit_code(result: Result<Report, Failure>, as_json: bool) -> ExitC
             ExitCode::from(Failure::UNAVAILABLE)
         }
     }
+}
+
+/// Prints what `--json` does when there is no result, of a failure that was told already.
+pub(crate) fn print_failure(failure: &Failure) {
+    // Whoever closed the pipe has read enough, and the exit code tells the rest.
+    let _ = print(&printable_json(&failure.json()));
 }
 
 fn print(output: &str) -> io::Result<()> {

@@ -100,8 +100,8 @@ struct NewKeyArgs {
     #[arg(long, value_name = "NAME", value_parser = algorithm)]
     algorithm: Algorithm,
 
-    /// How long a new key is published before it signs [default: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    /// How long a new key is published before it signs: 0s, or 2s to 7d [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = publish_ahead)]
     publish_ahead: Option<Duration>,
 
     /// The longest that a token lives [default: 24h]
@@ -189,10 +189,7 @@ async fn show(args: &ShowArgs) -> Result<Report, Failure> {
 async fn create(args: &ChangeArgs) -> Result<Report, Failure> {
     let store = args.ring.store().await?;
     let existed = args.ring.exists(&store).await?;
-    let ring = args
-        .ring
-        .open(store, args.new.algorithm, Some(&args.new))
-        .await?;
+    let ring = args.ring.open_to_change(store, &args.new).await?;
     let note = if existed {
         "there was a key set of this name already\n"
     } else {
@@ -206,10 +203,7 @@ async fn rotate(args: &ChangeArgs) -> Result<Report, Failure> {
     if !args.ring.exists(&store).await? {
         return args.ring.missing();
     }
-    let ring = args
-        .ring
-        .open(store, args.new.algorithm, Some(&args.new))
-        .await?;
+    let ring = args.ring.open_to_change(store, &args.new).await?;
     let before = ring.keys();
     ring.rotate().await?;
     let kids = |keys: &[KeyStatus]| keys.last().map(|key| key.kid.clone());
@@ -227,10 +221,7 @@ async fn revoke(args: &RevokeArgs) -> Result<Report, Failure> {
     if !args.ring.exists(&store).await? {
         return args.ring.missing();
     }
-    let ring = args
-        .ring
-        .open(store, args.new.algorithm, Some(&args.new))
-        .await?;
+    let ring = args.ring.open_to_change(store, &args.new).await?;
     if !ring.revoke_key(&args.kid).await? {
         let problem = "there is no such key in the key set";
         return missing(&args.ring.name, problem);
@@ -277,20 +268,43 @@ impl RingArgs {
         })
     }
 
+    /// The key set of the algorithm that is given. With another one the next key would be of that, while
+    /// whoever verifies allows only the one before.
+    async fn open_to_change(
+        &self,
+        store: SqlSigningKeys,
+        new: &NewKeyArgs,
+    ) -> Result<KeyRing, Failure> {
+        let ring = self.open(store, new.algorithm, Some(new)).await?;
+        match ring.keys().last().map(|newest| newest.algorithm) {
+            Some(algorithm) if algorithm != new.algorithm => Err(Failure::Usage(format!(
+                "the keys of this key set are for {algorithm}, not {}: another algorithm needs a key \
+                 set of its own (--name)",
+                new.algorithm
+            ))),
+            _ => Ok(ring),
+        }
+    }
+
     fn sealing(&self) -> Result<Option<SealingKeys>, Failure> {
         if self.insecure_plain {
             return Ok(None);
         }
-        let secret = file_or_variable(self.secret_file.as_deref(), "SIGNING_KEY_SECRET")?
-            .ok_or_else(|| {
-                Failure::usage(
-                    "what are the keys encrypted with? Set SIGNING_KEY_SECRET, or give \
+        let secret = file_or_variable(
+            "--secret-file",
+            self.secret_file.as_deref(),
+            "SIGNING_KEY_SECRET",
+        )?
+        .ok_or_else(|| {
+            Failure::usage(
+                "what are the keys encrypted with? Set SIGNING_KEY_SECRET, or give \
                      --secret-file or --insecure-plain",
-                )
-            })?;
+            )
+        })?;
         let mut keys = SealingKeys::new(secret.as_bytes())?;
         let previous = self.previous_secret_file.as_deref();
-        if let Some(previous) = file_or_variable(previous, "SIGNING_KEY_SECRET_PREVIOUS")? {
+        let option = "--previous-secret-file";
+        if let Some(previous) = file_or_variable(option, previous, "SIGNING_KEY_SECRET_PREVIOUS")? {
             keys = keys.previous(previous.as_bytes())?;
         }
         Ok(Some(keys))
@@ -356,6 +370,16 @@ fn line(key: &KeyStatus) -> String {
 
 fn is_ahead(key: &KeyStatus) -> bool {
     key.signs_from > std::time::SystemTime::now()
+}
+
+/// A service that looks once a second, which is as often as it can, sees a new key in time.
+fn publish_ahead(text: &str) -> Result<Duration, String> {
+    let ahead = duration::parse(text)?;
+    let allowed = Duration::from_secs(2)..=Duration::from_secs(7 * 24 * 60 * 60);
+    if ahead.is_zero() || allowed.contains(&ahead) {
+        return Ok(ahead);
+    }
+    Err("must be 0s, or 2s to 7d".to_owned())
 }
 
 /// As often as `publish_ahead` allows.

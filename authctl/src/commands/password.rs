@@ -7,6 +7,7 @@ use login::password::{HashError, HashErrorKind, PasswordHasher, PasswordHasherBu
 use serde::Serialize;
 
 use crate::input::{file_or_variable, from_file, new_secret_bytes, secret_bytes};
+use crate::number;
 use crate::report::{Failure, Report};
 
 const HASH: &str = "\
@@ -57,15 +58,15 @@ pub(crate) struct VerifyArgs {
 #[derive(Args, Debug)]
 struct CostArgs {
     /// Memory of a hash in KiB [default: 19456]
-    #[arg(long, value_name = "KIB")]
+    #[arg(long, value_name = "KIB", value_parser = number::parse)]
     memory_kib: Option<u32>,
 
     /// How often argon2 goes over its memory [default: 2]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::parse)]
     iterations: Option<u32>,
 
     /// Lanes of argon2 [default: 1]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number::parse)]
     lanes: Option<u32>,
 }
 
@@ -113,7 +114,7 @@ fn hash(args: &HashArgs) -> Result<Report, Failure> {
 
 fn verify(args: &VerifyArgs) -> Result<Report, Failure> {
     let hasher = hasher(&args.cost, &args.pepper)?;
-    let hash = file_or_variable(args.hash_file.as_deref(), "PASSWORD_HASH")?
+    let hash = file_or_variable("--hash-file", args.hash_file.as_deref(), "PASSWORD_HASH")?
         // No password matches an empty hash; but who asks this has lost the hash.
         .filter(|hash| !hash.trim().is_empty())
         .ok_or_else(|| Failure::usage("which hash? Set PASSWORD_HASH, or give --hash-file"))?;
@@ -145,7 +146,10 @@ fn hasher(cost: &CostArgs, pepper: &PepperArgs) -> Result<PasswordHasher, Failur
         }
     }
     if let (Some(id), Some(file)) = (&pepper.pepper_id, &pepper.pepper_file) {
-        builder = builder.pepper(Pepper::new(id.as_str(), from_file(file)?.as_bytes())?);
+        builder = builder.pepper(Pepper::new(
+            id.as_str(),
+            from_file("--pepper-file", file)?.as_bytes(),
+        )?);
     }
     Ok(builder.build()?)
 }

@@ -41,7 +41,13 @@ fn a_good_configuration_has_no_problems() {
         members,
         ["checked", "good", "problems", "unknown", "unreachable"]
     );
-    assert_eq!(check(&folder.file("empty", ""), &[], 0)["good"], true);
+    let nothing = check(
+        &folder.file("empty", "# ACCESS_TTL=1m\nACCESS_TTL=\n"),
+        &[],
+        1,
+    );
+    assert_eq!(nothing["good"], false, "nothing was checked");
+    assert_eq!(nothing["problems"], serde_json::json!([]));
 }
 
 #[test]
@@ -103,23 +109,92 @@ fn settings_that_belong_together_are_checked_together() {
         ),
         ("SESSION_IDLE=2h\nSESSION_ABSOLUTE=1h\n", &["SESSION_IDLE"]),
         ("SESSION_ABSOLUTE=0s\n", &["SESSION_ABSOLUTE"]),
+        (
+            "SESSION_IDLE=x\nSESSION_ABSOLUTE=y\n",
+            &["SESSION_IDLE", "SESSION_ABSOLUTE"],
+        ),
+        (
+            "TRUST_ISSUER=https://id.example\nTRUST_AUDIENCE=api\nTRUST_ALGORITHMS=ES256\n\
+             TRUST_HS256_SECRET=0123456789abcdef0123456789abcdef\n",
+            &["TRUST_ALGORITHMS"],
+        ),
+        (
+            "JWT_ISSUER=me\nTRUST_ISSUER=me\nTRUST_AUDIENCE=api\n\
+             TRUST_HS256_SECRET=0123456789abcdef0123456789abcdef\n",
+            &["TRUST_ISSUER"],
+        ),
+        (
+            "OIDC_ISSUER=https://id.example\n",
+            &["OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"],
+        ),
+        (
+            "OIDC_SCOPES=openid\n",
+            &["OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"],
+        ),
+        (
+            "OIDC_ISSUER=http://id.example\nOIDC_CLIENT_ID=a\nOIDC_CLIENT_SECRET=b\n",
+            &["OIDC_ISSUER"],
+        ),
     ] {
         let json = check(&folder.file("app.env", text), &[], 1);
         assert_eq!(named(&json, "problems"), problems, "{text}");
     }
 }
 
+/// Each is refused by the showcase, too.
+#[test]
+fn x_15_values_that_a_service_refuses_are_not_called_good() {
+    let folder = Folder::new();
+    for (name, good, bad) in [
+        ("JWT_ALGORITHM", "ES256", &["HS256", "none"][..]),
+        ("ACCESS_TTL", "24h", &["25h", "0s"]),
+        ("REFRESH_TTL", "90d", &["0s", "36500d"]),
+        (
+            "DATABASE_URL",
+            "sqlite:/no/such/folder/auth.db",
+            &["sqlite:", "sqlite:file:x", "sqlite:x?mode=bogus", "auth.db"],
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://h/d?sslmode=require",
+            &["postgres://h/d?sslmode=bogus", "postgres://h:port/d"],
+        ),
+        (
+            "LISTEN",
+            "127.0.0.1:3000",
+            &["127.0.0.1", ":3000", "localhost:http"],
+        ),
+        ("LISTEN", "[::1]:0", &["[::1]"]),
+    ] {
+        let file = folder.file("good.env", format!("{name}={good}\n"));
+        assert_eq!(check(&file, &["--strict"], 0)["good"], true, "{good}");
+        for bad in bad {
+            let file = folder.file("bad.env", format!("{name}={bad}\n"));
+            assert_eq!(named(&check(&file, &[], 1), "problems"), [name], "{bad}");
+        }
+    }
+    let file = folder.file(
+        "good.env",
+        "DEMO_PASSWORD=hunter2\nRUST_LOG=info\nOIDC_ISSUER=http://127.0.0.1:8080\n\
+         OIDC_CLIENT_ID=a\nOIDC_CLIENT_SECRET=b\nOIDC_SCOPES=openid\n",
+    );
+    assert_eq!(
+        check(&file, &["--strict"], 0)["checked"]
+            .as_array()
+            .unwrap()
+            .len(),
+        6
+    );
+}
+
 #[test]
 fn names_that_are_none_are_told_and_with_strict_are_problems() {
     let folder = Folder::new();
-    let file = folder.file("app.env", "LOGIN_LIMITS=off\n");
-    assert_eq!(
-        check(&file, &[], 0)["unknown"],
-        serde_json::json!(["LOGIN_LIMITS"])
-    );
+    let file = folder.file("app.env", "LOGIN_LIMITS=off\nLOGIN_LIMIT=off\n\nA=1\n");
+    assert_eq!(check(&file, &[], 0)["unknown"], serde_json::json!([1, 4]));
     assert_eq!(
         named(&check(&file, &["--strict"], 1), "problems"),
-        ["LOGIN_LIMITS"]
+        ["line 1", "line 4"]
     );
 }
 
@@ -136,6 +211,13 @@ fn what_does_not_answer_is_not_called_wrong() {
     let json = check(&down, &["--connect"], 3);
     assert_eq!(named(&json, "unreachable"), ["DATABASE_URL", "REDIS_URL"]);
     assert_eq!(json["problems"], serde_json::json!([]));
+    let missing = format!("sqlite:{}", folder.path().join("missing.db").display());
+    let file = folder.file("missing.env", format!("DATABASE_URL={missing}\n"));
+    check(&file, &["--connect"], 3);
+    assert!(
+        !folder.path().join("missing.db").exists(),
+        "asking makes no database"
+    );
     let both = folder.file("both.env", text + "ACCESS_TTL=0s\n");
     check(&both, &["--connect"], 1);
 }
@@ -149,7 +231,15 @@ fn the_environment_is_read_and_files_that_cannot_be_are_told() {
         outcome.stdout.starts_with("PUBLIC_URL: must be https"),
         "{outcome:?}"
     );
-    authctl(&["config", "check"]).ends(0);
+    authctl(&["config", "check"])
+        .env("ACCESS_TTL", "1m")
+        .ends(0);
+    let nothing = authctl(&["config", "check"]).ends(1);
+    assert!(
+        nothing.stdout.contains("nothing was checked"),
+        "{nothing:?}"
+    );
+    assert!(!nothing.stdout.contains("good"), "{nothing:?}");
     let folder = Folder::new();
     for text in [
         "hunter2\n",

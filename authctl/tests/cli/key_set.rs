@@ -84,7 +84,12 @@ fn a_key_set_is_made_shown_rotated_and_a_key_of_it_revoked() {
 fn a_key_set_that_is_not_there_is_not_made_by_looking() {
     let folder = Folder::new();
     let url = folder.migrated();
-    for command in [&["show"][..], &["rotate", ES256[0], ES256[1]]] {
+    for command in [
+        &["show"][..],
+        &["rotate", ES256[0], ES256[1]],
+        &["revoke", "--kid", "unknown", ES256[0], ES256[1]],
+        &["show"],
+    ] {
         let outcome = key_set(&url, command).ends(1);
         assert_eq!(outcome.members(), ["changed", "name", "problem"]);
     }
@@ -92,6 +97,47 @@ fn a_key_set_that_is_not_there_is_not_made_by_looking() {
     key_set(&url, &other).ends(0);
     key_set(&url, &["show"]).ends(1);
     key_set(&url, &["show", "--name", "other"]).ends(0);
+}
+
+#[test]
+fn a_key_set_keeps_its_algorithm() {
+    let folder = Folder::new();
+    let url = folder.migrated();
+    key_set(&url, &["create", ES256[0], ES256[1]]).ends(0);
+    let before = key_set(&url, &["show"]).ends(0).json();
+    let kid = kids(&before).remove(0);
+    for command in [
+        &["create"][..],
+        &["rotate"],
+        &["revoke", "--kid", kid.as_str()],
+    ] {
+        let other = [command, &["--algorithm", "EdDSA"]].concat();
+        let outcome = key_set(&url, &other).ends(2);
+        assert!(outcome.stderr.contains("are for ES256"), "{outcome:?}");
+    }
+    assert_eq!(key_set(&url, &["show"]).ends(0).json(), before);
+}
+
+#[test]
+fn how_long_ahead_is_what_the_option_says() {
+    let folder = Folder::new();
+    let url = folder.migrated();
+    for (ahead, code) in [("1s", 2), ("8d", 2), ("0s", 0), ("2s", 0), ("7d", 0)] {
+        let name = format!("set-{ahead}");
+        let create = [
+            "create",
+            ES256[0],
+            ES256[1],
+            "--name",
+            &name,
+            "--publish-ahead",
+            ahead,
+        ];
+        let outcome = key_set(&url, &create).ends(code);
+        let names_it = outcome.stderr.contains("--publish-ahead") && outcome.stderr.contains("2s");
+        assert_eq!(names_it, code == 2, "{outcome:?}");
+        assert!(!outcome.stderr.contains("refresh_every"), "{outcome:?}");
+    }
 }
 
 #[test]

@@ -131,6 +131,8 @@ fn administer(url: &str) {
         "active",
         "another issuer's ann is somebody else"
     );
+    let again = keys(url, &["revoke", "--all-of", "ann"]).ends(0).json();
+    assert_eq!(again, serde_json::json!({"revoked": 0}));
     assert_eq!(show(bobs)["state"], "active");
 }
 
@@ -168,6 +170,92 @@ fn keys_are_administered_on_postgres() {
     administer(&url);
     server.kill();
     keys(&url, &["list"]).ends(3);
+}
+
+fn insert(url: &str, owner: Owner, name: &str) -> String {
+    block_on(async {
+        let key = KeyFormat::live("acme").unwrap().generate().unwrap();
+        let record = KeyRecord::new(*key.id(), key.digest(), owner, SystemTime::now());
+        let store = store(url).await;
+        store.insert(record.with_name(name), 10).await.unwrap();
+        key.id().to_string()
+    })
+}
+
+#[test]
+fn who_has_no_keys_is_told_from_who_has_none_left() {
+    let folder = Folder::new();
+    let url = folder.migrated();
+    let mut owner = Owner::new("carol");
+    owner.issuer = Some("https://id.example".to_owned());
+    owner.tenant = Some("blue".to_owned());
+    let id = insert(&url, owner, "nightly");
+    let state = || keys(&url, &["show", &id]).ends(0).json()["key"]["state"].clone();
+
+    let [issuer, tenant] = [["--issuer", "https://id.example"], ["--tenant", "blue"]];
+    for realm in [
+        vec![],
+        issuer.to_vec(),
+        tenant.to_vec(),
+        [issuer, ["--tenant", "red"]].concat(),
+    ] {
+        let arguments = [&["revoke", "--all-of", "carol"], &realm[..]].concat();
+        let outcome = keys(&url, &arguments).ends(1);
+        assert_eq!(outcome.members(), ["problem", "revoked"]);
+        let all = [&["keys"], &arguments[..], &["--database", &url]].concat();
+        let outcome = authctl(&all).ends(1);
+        assert!(
+            outcome.stdout.contains("--issuer and --tenant"),
+            "{outcome:?}"
+        );
+        let listed = [&["list", "--owner", "carol"], &realm[..]].concat();
+        assert_eq!(ids(&keys(&url, &listed).ends(0).json()), [""; 0]);
+    }
+    assert_eq!(state(), "active");
+
+    // What the list says is what has to be given.
+    let list = authctl(&["keys", "list", "--database", &url])
+        .ends(0)
+        .stdout;
+    assert!(
+        list.contains("carol issuer=https://id.example tenant=blue  nightly"),
+        "{list}"
+    );
+    let both = [issuer, tenant].concat();
+    let listed = [&["list", "--owner", "carol"], &both[..]].concat();
+    assert_eq!(ids(&keys(&url, &listed).ends(0).json()), [&id]);
+    let revoke = [&["revoke", "--all-of", "carol"], &both[..]].concat();
+    for revoked in [1, 0] {
+        let outcome = keys(&url, &revoke).ends(0).json();
+        assert_eq!(outcome, serde_json::json!({"revoked": revoked}));
+    }
+    assert_eq!(state(), "revoked");
+}
+
+#[test]
+fn what_an_owner_has_written_cannot_steer_the_terminal() {
+    const HOSTILE: &str = "a\u{1b}[2J\u{9b}31m\u{202e}b\u{200b}\u{2028}\u{2066}\u{feff}\u{61c}c";
+
+    let folder = Folder::new();
+    let url = folder.migrated();
+    let mut owner = Owner::new(HOSTILE);
+    owner.tenant = Some(HOSTILE.to_owned());
+    let id = insert(&url, owner, HOSTILE);
+    let steers = |letter: char| letter != '\n' && !(' '..='~').contains(&letter);
+    for command in [&["keys", "list"][..], &["keys", "show", &id]] {
+        for json in [&[][..], &["--json"]] {
+            let arguments = [json, command, &["--database", &url]].concat();
+            let outcome = authctl(&arguments).ends(0);
+            assert!(!outcome.stdout.contains(steers), "{outcome:?}");
+        }
+    }
+    let key = keys(&url, &["show", &id]).ends(0).json()["key"].clone();
+    assert_eq!(key["name"], HOSTILE, "JSON says it all the same");
+    assert_eq!(key["owner"]["subject"], HOSTILE);
+    let list = authctl(&["keys", "list", "--database", &url])
+        .ends(0)
+        .stdout;
+    assert_eq!(list.lines().count(), 1, "{list:?}");
 }
 
 #[test]

@@ -79,6 +79,145 @@ fn x_12_no_secret_is_repeated_whatever_goes_wrong() {
     }
 }
 
+/// Whatever is given in a wrong place may be a secret.
+#[test]
+fn x_12_no_argument_is_repeated_by_an_error() {
+    const KEY: &str = "acme_live_8Zk2mWq4Lx0PbT6vNc1RyDs9HgJfUa3EoQiKtYw73Cixfe";
+    const TYPED: &str = "hunter2hunter2==";
+
+    let folder = Folder::new();
+    let url = folder.migrated();
+    let with_password = format!("postgres://app:{TYPED}@db.example/auth");
+    let odd_line = folder.file("app.env", format!("ACCESS_TTL=1m\n{TYPED}\n"));
+    let as_json = format!("--json={TYPED}");
+    let as_option = format!("--{TYPED}");
+    let database = ["--database", &url];
+    let check = ["token", "check", "--issuer", "a", "--audience", "b"];
+    let es256 = ["--algorithm", "ES256"];
+    let cases: Vec<Vec<&str>> = vec![
+        vec![TYPED],
+        vec!["password", TYPED],
+        vec!["token", TYPED],
+        vec!["keys", TYPED],
+        vec!["database", TYPED],
+        vec!["secret", TYPED],
+        vec!["secret", &as_json],
+        vec!["secret", &as_option],
+        vec!["secret", "-x", TYPED],
+        vec!["secret", "--bytes", TYPED],
+        vec!["secret", "--bytes", "1234567"],
+        vec!["secret", "--encoding", TYPED],
+        vec!["key", "new", "--prefix", TYPED],
+        vec!["key", "new", "--prefix", "sk", "--env", TYPED],
+        vec!["keys", "show", KEY],
+        vec!["keys", "revoke", KEY],
+        vec!["keys", "disable", "000000000000", KEY],
+        vec!["keys", "list", "--after", KEY],
+        vec!["keys", "list", "--limit", TYPED],
+        vec!["keys", "list", "--limit", "1234567"],
+        vec!["password", "hash", "--iterations", TYPED],
+        vec!["password", "hash", "--memory-kib", "1234567890123"],
+        vec![
+            "password",
+            "hash",
+            "--pepper-id",
+            "a",
+            "--pepper-file",
+            TYPED,
+        ],
+        vec!["password", "verify", "--hash-file", TYPED],
+        vec!["database", "status", "--database", TYPED],
+        vec!["database", "status", "--database", &with_password],
+        vec!["database", "status", "--database-file", &with_password],
+        [&check[..], &["--algorithm", TYPED]].concat(),
+        [
+            &check[..],
+            &["--algorithm", "HS256", "--secret-file", TYPED],
+        ]
+        .concat(),
+        [&check[..], &es256, &["--pem", TYPED]].concat(),
+        [&check[..], &es256, &["--jwks", TYPED]].concat(),
+        [&check[..], &es256, &["--discover", "--kind", TYPED]].concat(),
+        [&check[..], &es256, &["--discover", "--leeway", TYPED]].concat(),
+        [
+            &["key-set", "show"],
+            &database[..],
+            &["--secret-file", TYPED],
+        ]
+        .concat(),
+        [
+            &["key-set", "create"],
+            &database[..],
+            &["--algorithm", TYPED],
+        ]
+        .concat(),
+        [
+            &["key-set", "create"],
+            &database[..],
+            &es256,
+            &["--publish-ahead", TYPED],
+        ]
+        .concat(),
+        vec!["config", "check", "--file", TYPED],
+        vec!["config", "check", "--file", &odd_line, "--strict"],
+        vec!["config", TYPED],
+    ];
+    for arguments in cases {
+        for json in [&[][..], &["--json"]] {
+            let outcome = authctl(&[json, &arguments].concat()).run();
+            assert!(matches!(outcome.code, 1 | 2), "{arguments:?}: {outcome:?}");
+            let said = outcome.stdout.clone() + &outcome.stderr;
+            for secret in ["hunter2", "8Zk2mWq4Lx0PbT6v", "1234567"] {
+                assert!(!said.contains(secret), "{arguments:?}: {outcome:?}");
+            }
+        }
+    }
+    // A file that is there is named, and so are options.
+    let outcome = authctl(&["config", "check", "--file", &odd_line, "--strict"]).ends(1);
+    assert!(outcome.stdout.contains("line 2: "), "{outcome:?}");
+    let outcome = authctl(&[
+        "password",
+        "verify",
+        "--hash-file",
+        folder.path().to_str().unwrap(),
+    ]);
+    let outcome = outcome.ends(2);
+    assert!(
+        outcome.stderr.contains(folder.path().to_str().unwrap()),
+        "{outcome:?}"
+    );
+    let outcome = authctl(&["secret", "--bytes", TYPED]).ends(2);
+    assert!(outcome.stderr.contains("--bytes"), "{outcome:?}");
+}
+
+#[test]
+fn with_json_wrong_arguments_are_an_object_too() {
+    for (arguments, part) in [
+        (&["nonsense"][..], "unrecognized subcommand"),
+        (&[], "command"),
+        (&["keys"], "command"),
+        (&["keys", "show"], "<ID>"),
+        (&["keys", "list", "--limit", "0"], "1 to 10000"),
+        (&["keys", "list", "--nonsense"], "unexpected argument"),
+        (&["secret", "stray"], "an argument too many"),
+        (&["key", "new"], "--prefix"),
+    ] {
+        for arguments in [
+            [&["--json"], arguments].concat(),
+            [arguments, &["--json"]].concat(),
+        ] {
+            let outcome = authctl(&arguments).ends(2);
+            assert_eq!(outcome.members(), ["error"]);
+            let error = outcome.json()["error"].clone();
+            assert_eq!(error["code"], "usage");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains(part), "{arguments:?}: {message}");
+            assert_ne!(outcome.stderr, "");
+        }
+        assert_eq!(authctl(arguments).ends(2).stdout, "");
+    }
+}
+
 #[test]
 fn errors_are_on_standard_error_and_with_json_also_an_object() {
     let plain = authctl(&["database", "status"]).ends(2);

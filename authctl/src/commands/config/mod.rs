@@ -1,5 +1,6 @@
 //! `authctl config`.
 
+mod issuers;
 mod reach;
 mod settings;
 mod source;
@@ -19,7 +20,8 @@ Examples:
   authctl config check --file app.env --strict  a file of NAME=value lines
   authctl config check --file app.env --connect asks databases and issuers, too
 
-All problems are told, not only the first. Which settings there are is in the README.";
+All problems are told, not only the first. Which settings there are is in the README. Where no
+setting is found at all, nothing was checked, which is exit code 1.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
@@ -34,7 +36,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Names in the file that are no settings are problems
+    /// Lines of the file that set what is no setting are problems
     #[arg(long, requires = "file")]
     strict: bool,
 
@@ -44,14 +46,14 @@ pub(crate) struct CheckArgs {
 }
 
 /// `{"good", "checked", "problems": [{"setting", "problem"}], "unreachable": [as problems], "unknown"}`;
-/// `checked` and `unknown` are names.
+/// `checked` are names and `unknown` numbers of lines.
 #[derive(Serialize)]
 struct Checked {
     good: bool,
     checked: Vec<&'static str>,
     problems: Vec<Problem>,
     unreachable: Vec<Problem>,
-    unknown: Vec<String>,
+    unknown: Vec<usize>,
 }
 
 pub(crate) async fn run(command: &ConfigCommand) -> Result<Report, Failure> {
@@ -63,24 +65,26 @@ pub(crate) async fn run(command: &ConfigCommand) -> Result<Report, Failure> {
     let mut problems = settings::check(&source);
     let unknown = source.unknown(&settings::NAMES);
     if args.strict {
-        let unknown = unknown.iter();
-        problems.extend(unknown.map(|name| Problem::new(name, "is no setting that is known")));
+        let lines = unknown.iter().map(|line| format!("line {line}"));
+        problems.extend(lines.map(|line| Problem::new(&line, "sets nothing that is known")));
     }
     let unreachable = match args.connect {
         true => reach::check(&source, &problems).await,
         false => Vec::new(),
     };
+    let names = source.known(&settings::NAMES);
     let checked = Checked {
-        good: problems.is_empty() && unreachable.is_empty(),
-        checked: source.known(&settings::NAMES),
+        good: problems.is_empty() && unreachable.is_empty() && !names.is_empty(),
+        checked: names,
         problems,
         unreachable,
         unknown,
     };
-    let verdict = match (checked.problems.is_empty(), checked.unreachable.is_empty()) {
-        (false, _) => Verdict::Bad,
-        (true, false) => Verdict::Unknown,
-        (true, true) => Verdict::Good,
+    let is_bad = !checked.problems.is_empty() || checked.checked.is_empty();
+    let verdict = match (is_bad, checked.unreachable.is_empty()) {
+        (true, _) => Verdict::Bad,
+        (false, false) => Verdict::Unknown,
+        (false, true) => Verdict::Good,
     };
     Ok(Report::new(&checked, text(&checked))?.verdict(verdict))
 }
@@ -93,11 +97,11 @@ fn text(checked: &Checked) -> String {
     for problem in &checked.unreachable {
         text += &format!("{problem} (could not be asked)\n");
     }
-    if !checked.unknown.is_empty() {
-        text += &format!(
-            "no settings that are known: {}\n",
-            checked.unknown.join(" ")
-        );
+    for line in &checked.unknown {
+        text += &format!("line {line} sets nothing that is known\n");
+    }
+    if checked.checked.is_empty() {
+        return text + "no settings were found: nothing was checked\n";
     }
     let number = checked.checked.len();
     let good = if checked.good { "good" } else { "not good" };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sql_store::SqlDatabase;
 use tokio::time::timeout;
 
+use super::issuers;
 use super::settings::{self, Problem};
 use super::source::Source;
 use crate::report::{Failure, chain};
@@ -57,7 +58,7 @@ async fn redis(url: &str) -> Result<(), String> {
 }
 
 async fn issuer(jwks: &str, names: &str) -> Result<(), String> {
-    let Some(keys) = settings::keys(jwks, settings::algorithms(names)?)? else {
+    let Some(keys) = issuers::keys(jwks, settings::algorithms(names)?)? else {
         return Ok(());
     };
     keys.ready().await.map_err(|error| chain(&error))

@@ -1,36 +1,43 @@
 //! The settings, each checked by the library that it is for.
 
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use apikey_layer::KeyFormat;
 use auth_layer::{ConfigError, Origin, Rate, SealingKeys, TrustedProxies, check_duration};
 use deadpool_redis::{Pool, Runtime};
-use jwt_layer::{Algorithm, KeySet, RemoteKeys, VerificationPolicy, VerifyingKey};
+use jwt_layer::{Algorithm, Issuer, SigningKey};
 use login::attempts::AttemptRules;
 use serde::Serialize;
 use session_layer::{MemorySessionBackend, SessionLayer, SessionLimits};
-use url::Url;
+use sql_store::SqlDatabase;
 
+use super::issuers;
 use super::source::Source;
 use crate::display::printable;
 use crate::duration;
-use crate::input::from_file;
+use crate::report::Failure;
 
 /// The names of all settings.
-pub(super) const NAMES: [&str; 20] = [
+pub(super) const NAMES: [&str; 27] = [
     "ACCESS_TTL",
     "API_KEY_PREFIX",
     "API_KEY_RATES",
     "DATABASE_URL",
+    "DEMO_PASSWORD",
     "JWT_ALGORITHM",
     "JWT_AUDIENCE",
     "JWT_ISSUER",
+    "LISTEN",
     "LOGIN_LIMIT",
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET",
+    "OIDC_ISSUER",
+    "OIDC_SCOPES",
     "PUBLIC_URL",
     "REDIS_URL",
     "REFRESH_TTL",
+    "RUST_LOG",
     "SESSION_ABSOLUTE",
     "SESSION_IDLE",
     "SIGNING_KEY_SECRET",
@@ -45,12 +52,13 @@ pub(super) const NAMES: [&str; 20] = [
 type Check = fn(&str) -> Result<(), String>;
 
 /// What a value must be, whatever the others are.
-const CHECKS: [(&str, Check); 12] = [
-    ("ACCESS_TTL", lifetime),
+const CHECKS: [(&str, Check); 13] = [
+    ("ACCESS_TTL", token_lifetime),
     ("API_KEY_PREFIX", |value| told(KeyFormat::live(value))),
     ("API_KEY_RATES", rates),
     ("DATABASE_URL", database),
-    ("JWT_ALGORITHM", |value| algorithm(value).map(drop)),
+    ("JWT_ALGORITHM", signing_algorithm),
+    ("LISTEN", address),
     ("LOGIN_LIMIT", attempts),
     ("PUBLIC_URL", public_url),
     ("REDIS_URL", |value| redis_pool(value).map(drop)),
@@ -95,7 +103,7 @@ pub(super) fn check(source: &Source) -> Vec<Problem> {
         }
     }
     sessions(source, &mut problems);
-    trusted_issuer(source, &mut problems);
+    issuers::check(source, &mut problems);
     problems
 }
 
@@ -106,12 +114,16 @@ fn sessions(source: &Source, problems: &mut Vec<Problem>) {
         Duration::from_secs(12 * 60 * 60),
     ];
     let names = ["SESSION_IDLE", "SESSION_ABSOLUTE"];
+    let before = problems.len();
     for (limit, name) in limits.iter_mut().zip(names) {
-        match source.get(name).map(duration::parse) {
+        match source.get(name).map(positive) {
             Some(Ok(duration)) => *limit = duration,
-            Some(Err(problem)) => return problems.push(Problem::new(name, problem)),
+            Some(Err(problem)) => problems.push(Problem::new(name, problem)),
             None => {}
         }
+    }
+    if problems.len() > before {
+        return;
     }
     let [idle, absolute] = limits;
     let layer = SessionLayer::builder(MemorySessionBackend::new())
@@ -125,69 +137,6 @@ fn sessions(source: &Source, problems: &mut Vec<Problem>) {
     }
 }
 
-/// `TRUST_…`: all of it, or nothing.
-fn trusted_issuer(source: &Source, problems: &mut Vec<Problem>) {
-    let mut wrong = |name, problem: String| problems.push(Problem::new(name, problem));
-    let Some(issuer) = source.get("TRUST_ISSUER") else {
-        for name in [
-            "TRUST_ALGORITHMS",
-            "TRUST_AUDIENCE",
-            "TRUST_HS256_SECRET",
-            "TRUST_JWKS",
-        ] {
-            if source.get(name).is_some() {
-                wrong(name, "needs TRUST_ISSUER".to_owned());
-            }
-        }
-        return;
-    };
-    match source.get("TRUST_AUDIENCE") {
-        Some(audience) => {
-            let policy = VerificationPolicy::plain_access_token(issuer, audience).build();
-            if let Err(problem) = told(policy) {
-                wrong("TRUST_ISSUER", problem);
-            }
-        }
-        None => wrong("TRUST_AUDIENCE", "is needed with TRUST_ISSUER".to_owned()),
-    }
-    match (source.get("TRUST_JWKS"), source.get("TRUST_HS256_SECRET")) {
-        (Some(_), Some(_)) => wrong("TRUST_JWKS", "excludes TRUST_HS256_SECRET".to_owned()),
-        (None, None) => {
-            wrong(
-                "TRUST_JWKS",
-                "or TRUST_HS256_SECRET is needed with TRUST_ISSUER".to_owned(),
-            );
-        }
-        (None, Some(secret)) => {
-            let key = VerifyingKey::from_secret(Algorithm::Hs256, secret.as_bytes());
-            if let Err(problem) = told(key) {
-                wrong("TRUST_HS256_SECRET", problem);
-            }
-        }
-        (Some(jwks), None) => match source.get("TRUST_ALGORITHMS") {
-            None => wrong("TRUST_ALGORITHMS", "is needed with TRUST_JWKS".to_owned()),
-            // Names that are none were told already.
-            Some(names) => {
-                if let Ok(algorithms) = algorithms(names)
-                    && let Err(problem) = keys(jwks, algorithms)
-                {
-                    wrong("TRUST_JWKS", problem);
-                }
-            }
-        },
-    }
-}
-
-/// The keys that are fetched from a URL; none for a file, which is read at once.
-pub(super) fn keys(jwks: &str, algorithms: Vec<Algorithm>) -> Result<Option<RemoteKeys>, String> {
-    if jwks.starts_with("http:") || jwks.starts_with("https:") {
-        let keys = RemoteKeys::from_url(jwks).algorithms(algorithms).build();
-        return keys.map(Some).map_err(|error| error.to_string());
-    }
-    let json = from_file(Path::new(jwks)).map_err(|failure| failure.to_string())?;
-    told(KeySet::from_jwks(&json, algorithms)).map(|()| None)
-}
-
 /// A pool that has no connection yet.
 pub(super) fn redis_pool(url: &str) -> Result<Pool, String> {
     let pool = deadpool_redis::Config::from_url(url).create_pool(Some(Runtime::Tokio1));
@@ -196,18 +145,38 @@ pub(super) fn redis_pool(url: &str) -> Result<Pool, String> {
 }
 
 pub(super) fn algorithms(names: &str) -> Result<Vec<Algorithm>, String> {
-    names
-        .split(',')
-        .map(|name| algorithm(name.trim()))
-        .collect()
+    names.split(',').map(algorithm).collect()
 }
 
-fn told<T>(result: Result<T, ConfigError>) -> Result<(), String> {
+pub(super) fn told<T>(result: Result<T, ConfigError>) -> Result<(), String> {
     result.map(drop).map_err(|error| error.to_string())
 }
 
 fn lifetime(value: &str) -> Result<(), String> {
-    told(check_duration("lifetime", duration::parse(value)?))
+    positive(value).map(drop)
+}
+
+fn positive(value: &str) -> Result<Duration, String> {
+    let duration = duration::parse(value)?;
+    told(check_duration("lifetime", duration))?;
+    Ok(duration)
+}
+
+/// By the issuer that would make the tokens.
+fn token_lifetime(value: &str) -> Result<(), String> {
+    let lifetime = positive(value)?;
+    let key = SigningKey::generate(Algorithm::Es256).map_err(|error| error.to_string())?;
+    let issuer = Issuer::builder("https://issuer.example", "audience", key);
+    told(issuer.lifetime(lifetime).build())
+}
+
+/// A host and a port, without asking for the address of the host.
+fn address(value: &str) -> Result<(), String> {
+    let parts = value.rsplit_once(':');
+    match parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+        true => Ok(()),
+        false => Err("must be HOST:PORT".to_owned()),
+    }
 }
 
 fn rates(value: &str) -> Result<(), String> {
@@ -217,16 +186,21 @@ fn rates(value: &str) -> Result<(), String> {
 }
 
 fn database(value: &str) -> Result<(), String> {
-    let scheme = value.split(':').next().unwrap_or_default();
-    let is_known = matches!(scheme, "postgres" | "postgresql" | "sqlite");
-    match is_known && Url::parse(value).is_ok() {
-        true => Ok(()),
-        false => Err("must be sqlite:FILE or postgres://USER@HOST/NAME".to_owned()),
+    let checked = SqlDatabase::builder(value).check();
+    checked.map_err(|error| Failure::from(error).to_string())
+}
+
+/// Whoever verifies the tokens must not be able to make them.
+fn signing_algorithm(name: &str) -> Result<(), String> {
+    match algorithm(name)?.is_symmetric() {
+        true => Err("must be an algorithm with a public key".to_owned()),
+        false => Ok(()),
     }
 }
 
 fn algorithm(name: &str) -> Result<Algorithm, String> {
-    Algorithm::from_name(name).ok_or_else(|| "is not an algorithm that is supported".to_owned())
+    Algorithm::from_name(name.trim())
+        .ok_or_else(|| "is not an algorithm that is supported".to_owned())
 }
 
 fn attempts(value: &str) -> Result<(), String> {
@@ -237,7 +211,7 @@ fn attempts(value: &str) -> Result<(), String> {
 }
 
 /// An origin that cookies are safe on.
-fn public_url(value: &str) -> Result<(), String> {
+pub(super) fn public_url(value: &str) -> Result<(), String> {
     let origin: Origin = value
         .parse()
         .map_err(|error: ConfigError| error.to_string())?;

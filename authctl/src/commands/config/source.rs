@@ -12,7 +12,13 @@ use crate::input::from_file;
 use crate::report::Failure;
 
 /// Settings by their names. An empty one is none: that is how shells and compose files unset one.
-pub(super) struct Source(BTreeMap<String, Zeroizing<String>>);
+pub(super) struct Source(BTreeMap<String, Setting>);
+
+struct Setting {
+    value: Zeroizing<String>,
+    /// Of the file; 0 in the environment.
+    line: usize,
+}
 
 impl Source {
     /// Those of the environment that have a name that is known.
@@ -20,7 +26,10 @@ impl Source {
         let mut settings = BTreeMap::new();
         for name in NAMES {
             match env::var(name) {
-                Ok(value) => drop(settings.insert(name.to_owned(), Zeroizing::new(value))),
+                Ok(value) => {
+                    let value = Zeroizing::new(value);
+                    settings.insert(name.to_owned(), Setting { value, line: 0 });
+                }
                 Err(env::VarError::NotPresent) => {}
                 Err(env::VarError::NotUnicode(_)) => {
                     return Err(Failure::Usage(format!("{name} is not UTF-8")));
@@ -32,9 +41,9 @@ impl Source {
 
     /// `NAME=value` lines; `#` begins a comment line, quotes around a value are taken off.
     pub(super) fn from_file(path: &Path) -> Result<Self, Failure> {
-        let text = from_file(path)?;
+        let text = from_file("--file", path)?;
         let mut settings = BTreeMap::new();
-        for (number, line) in (1..).zip(text.lines()) {
+        for (number, line) in (1_usize..).zip(text.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
@@ -53,20 +62,24 @@ impl Source {
                 return Err(wrong("must be NAME=value"));
             }
             let value = Zeroizing::new(unquoted(value.trim()).to_owned());
-            if settings.insert(name.to_owned(), value).is_some() {
+            let setting = Setting {
+                value,
+                line: number,
+            };
+            if settings.insert(name.to_owned(), setting).is_some() {
                 return Err(wrong("sets what was set before"));
             }
         }
         Ok(Self::of(settings))
     }
 
-    fn of(mut settings: BTreeMap<String, Zeroizing<String>>) -> Self {
-        settings.retain(|_, value| !value.is_empty());
+    fn of(mut settings: BTreeMap<String, Setting>) -> Self {
+        settings.retain(|_, setting| !setting.value.is_empty());
         Self(settings)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.as_str())
+        self.0.get(name).map(|setting| setting.value.as_str())
     }
 
     /// Those of `names` that are set.
@@ -75,10 +88,14 @@ impl Source {
         names.filter(|name| self.0.contains_key(*name)).collect()
     }
 
-    /// Names that are not among `names`.
-    pub(super) fn unknown(&self, names: &[&str]) -> Vec<String> {
-        let own = self.0.keys().filter(|name| !names.contains(&name.as_str()));
-        own.cloned().collect()
+    /// The lines that set what is not among `names`, first to last. Not the names: a line that was meant to
+    /// be something else, such as a secret in base64, can look like one.
+    pub(super) fn unknown(&self, names: &[&str]) -> Vec<usize> {
+        let own = self.0.iter();
+        let unknown = own.filter(|(name, _)| !names.contains(&name.as_str()));
+        let mut lines: Vec<_> = unknown.map(|(_, setting)| setting.line).collect();
+        lines.sort_unstable();
+        lines
     }
 }
 

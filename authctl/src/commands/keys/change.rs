@@ -48,11 +48,17 @@ struct Changed {
     missing: Vec<String>,
 }
 
-/// `{"revoked"}`: how many keys of the owner were not revoked before.
+/// `{"revoked"}`: how many keys of the owner were not revoked before; `problem` too, if there is none at
+/// all.
 #[derive(Serialize)]
 struct RevokedAll {
     revoked: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'static str>,
 }
+
+const NO_KEYS: &str = "this owner has no keys; those of a subject of another issuer or tenant need \
+                       --issuer and --tenant, as `authctl keys list` shows them";
 
 /// What becomes of the keys.
 #[derive(Clone, Copy)]
@@ -66,8 +72,15 @@ pub(super) async fn revoke(args: &RevokeArgs) -> Result<Report, Failure> {
         let owner = args.realm.owner(subject);
         let keys = keys(&args.database).await?;
         let revoked = keys.revoke_owned_by(&owner, SystemTime::now()).await?;
-        let text = format!("revoked {revoked} keys that were not revoked before");
-        return Report::new(&RevokedAll { revoked }, text);
+        // Who has no key at all is not whom the operator means: a subject of another issuer or tenant is
+        // somebody else.
+        let exists = revoked > 0 || !keys.list(&owner, None, 1).await?.is_empty();
+        let problem = (!exists).then_some(NO_KEYS);
+        let text = match problem {
+            Some(problem) => problem.to_owned(),
+            None => format!("revoked {revoked} keys that were not revoked before"),
+        };
+        return Ok(Report::new(&RevokedAll { revoked, problem }, text)?.good_if(exists));
     }
     if args.realm.is_given() {
         return Err(Failure::usage("--issuer and --tenant need --all-of"));

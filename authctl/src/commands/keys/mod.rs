@@ -76,7 +76,7 @@ pub(crate) struct ListArgs {
     after: Option<KeyId>,
 
     /// At most so many keys: 1 to 10000
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, default_value_t = 100, value_parser = limit)]
     limit: u16,
 }
 
@@ -164,6 +164,13 @@ async fn show(args: &ShowArgs) -> Result<Report, Failure> {
     };
     let exists = key.is_some();
     Ok(Report::new(&Shown { key }, text)?.good_if(exists))
+}
+
+fn limit(text: &str) -> Result<u16, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|number| (1..=10_000).contains(number))
+        .ok_or_else(|| "must be a number from 1 to 10000".to_owned())
 }
 
 async fn keys(database: &DatabaseArgs) -> Result<SqlApiKeys, Failure> {

@@ -80,8 +80,21 @@ impl Key {
         let Self {
             id, state, name, ..
         } = self;
-        let subject = printable(&self.owner.subject);
-        format!("{id}  {state:8}  {subject}  {}\n", printable(name))
+        let mut owner = self.owner.subject.clone();
+        let realm = [
+            ("issuer", &self.owner.issuer),
+            ("tenant", &self.owner.tenant),
+        ];
+        for (word, value) in realm {
+            if let Some(value) = value {
+                owner += &format!(" {word}={value}");
+            }
+        }
+        format!(
+            "{id}  {state:8}  {}  {}\n",
+            printable(&owner),
+            printable(name)
+        )
     }
 
     /// All of it.

@@ -1,5 +1,6 @@
 //! `authctl token check`: a token against a policy, by the verifier that services use.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -115,12 +116,14 @@ struct Valid {
     claims: Value,
 }
 
-/// `{"valid": false, "kind", "problem"}`; the problem is the word that a service would log.
+/// `{"valid": false, "kind", "problem", "detail"}`; the problem is the word that a service would log, and
+/// the detail what is behind it, or null.
 #[derive(Serialize)]
 struct Invalid {
     valid: bool,
     kind: Kind,
     problem: &'static str,
+    detail: Option<&'static str>,
 }
 
 pub(super) async fn run(args: &CheckArgs) -> Result<Report, Failure> {
@@ -182,8 +185,12 @@ fn report<K: TokenKind>(
                 valid: false,
                 kind,
                 problem: error.reason(),
+                detail: detail(&error),
             };
-            let text = format!("invalid: {}", error.reason());
+            let mut text = format!("invalid: {}", invalid.problem);
+            if let Some(detail) = invalid.detail {
+                text += &format!(" ({detail})");
+            }
             return Ok(Report::new(&invalid, text)?.good_if(false));
         }
         Err(error) => return Err(error.into()),
@@ -218,6 +225,20 @@ fn report<K: TokenKind>(
     Report::new(&valid, text)
 }
 
+/// The reason behind the reason. Other sources are left out: they could repeat what the token says.
+fn detail(error: &AuthError) -> Option<&'static str> {
+    let mut detail = None;
+    let mut source = error.source();
+    while let Some(error) = source {
+        detail = error
+            .downcast_ref::<AuthError>()
+            .map(AuthError::reason)
+            .or(detail);
+        source = error.source();
+    }
+    detail
+}
+
 /// Whether the token is bad, and not that nobody could tell.
 fn is_refusal(error: &AuthError) -> bool {
     !matches!(
@@ -246,13 +267,14 @@ fn keys(args: &CheckArgs) -> Result<Keys, Failure> {
         _ => Err(Failure::usage("one key is for one --algorithm")),
     };
     if let Some(file) = pem {
-        return Ok(VerifyingKey::from_pem(one()?, &from_file(file)?)?.into());
+        return Ok(VerifyingKey::from_pem(one()?, &from_file("--pem", file)?)?.into());
     }
-    let secret = file_or_variable(secret_file.as_deref(), "TOKEN_SECRET")?.ok_or_else(|| {
-        Failure::usage(
-            "which keys? Give --jwks, --discover, --pem or --secret-file, or set TOKEN_SECRET",
-        )
-    })?;
+    let secret = file_or_variable("--secret-file", secret_file.as_deref(), "TOKEN_SECRET")?
+        .ok_or_else(|| {
+            Failure::usage(
+                "which keys? Give --jwks, --discover, --pem or --secret-file, or set TOKEN_SECRET",
+            )
+        })?;
     Ok(VerifyingKey::from_secret(one()?, secret.as_bytes())?.into())
 }
 
@@ -261,7 +283,7 @@ fn from_jwks(place: &str, algorithms: impl Iterator<Item = Algorithm>) -> Result
         let keys = RemoteKeys::from_url(place).algorithms(algorithms);
         return Ok(keys.build()?.into());
     }
-    let json = from_file(Path::new(place))?;
+    let json = from_file("--jwks", Path::new(place))?;
     Ok(KeySet::from_jwks(&json, algorithms)?.into())
 }
 
