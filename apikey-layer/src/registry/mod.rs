@@ -1,6 +1,7 @@
 //! Making, listing, rotating and revoking keys: [`KeyRegistry`].
 
 mod error;
+mod leaked;
 mod new_key;
 mod page;
 
