@@ -8,9 +8,12 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use apikey_layer::{ApiKeyStore as _, KeyFormat, KeyRegistry, NewKey};
+use auth_layer::Identity;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
+use sql_store::SqlDatabase;
 use tokio::net::TcpListener;
 
 use support::{Running, build, refuses_to_start};
@@ -43,6 +46,12 @@ impl Place {
             ("KEY_FILE", key_file.to_str().unwrap()),
         ];
         Running::start("service-to-service", &variables)
+    }
+
+    fn with_its_own_log(&self, role: &str, more: &[(&str, &str)]) -> Running {
+        let variables = [("ROLE", role), ("DATABASE_URL", &self.database)];
+        let variables = [&variables, more].concat();
+        Running::start_with_its_own_log("service-to-service", &variables)
     }
 
     fn operator(&self, arguments: &[&str]) -> Output {
@@ -122,6 +131,69 @@ async fn apk_06_a_key_is_rotated_while_the_service_goes_on() {
             .status
             .success()
     );
+}
+
+#[tokio::test]
+async fn apk_06_the_use_of_a_replaced_key_is_logged_unless_somebody_says_otherwise() {
+    let place = Place::new("service-superseded");
+    let (old, id) = place.key(&["make", "orders", "stock:read"]);
+    place.deploy(&old);
+    let stock = place.with_its_own_log("stock", &[]);
+    let key_file = place.folder.join("stock.key");
+    let key_file = ("KEY_FILE", key_file.to_str().unwrap());
+    let orders = place.with_its_own_log("orders", &[("STOCK_URL", &stock.url), key_file]);
+    for service in [&stock, &orders] {
+        service.secret(&old);
+    }
+    assert_eq!(orders.get("/orders", &[]).await.status, 200);
+    let (new, _) = place.key(&["rotate", "orders", &id, "60"]);
+    assert_eq!(orders.get("/orders", &[]).await.status, 200);
+    place.deploy(&new);
+    for service in [&stock, &orders] {
+        service.secret(&new);
+    }
+    assert_eq!(orders.get("/orders", &[]).await.status, 200);
+
+    // The one request of the three that came with it.
+    let log = orders.stop();
+    assert_eq!(log.matches("was replaced").count(), 1, "{log}");
+    let log = stock.stop();
+    assert_eq!(log.matches("superseded_key_used").count(), 1, "{log}");
+    assert!(log.contains(&id), "{log}");
+}
+
+#[tokio::test]
+async fn apk_08_keys_of_a_service_that_may_not_call_any_more_can_be_revoked_and_nothing_else() {
+    let place = Place::new("service-former");
+    // From the time when `billing` was one of the callers.
+    let database = SqlDatabase::connect(&place.database).await.unwrap();
+    database.migrate().await.unwrap();
+    let store = database.store().await.unwrap().api_keys();
+    let registry = KeyRegistry::new(KeyFormat::live("stock").unwrap(), store.clone());
+    let billing = Identity::builder("operator", "billing")
+        .scopes("stock:read".parse().unwrap())
+        .build();
+    let new = NewKey::new("billing calls stock").scopes("stock:read".parse().unwrap());
+    let key = registry.create(&billing, new).await.unwrap().key;
+    let is_revoked = async || {
+        let record = store.find(key.id()).await.unwrap().unwrap();
+        record.revoked_at().is_some()
+    };
+
+    let id = key.id().as_str();
+    for arguments in [
+        &["make", "billing", "stock:read"][..],
+        &["rotate", "billing", id, "60"],
+        &["revoke", "orders", id],
+    ] {
+        let output = place.operator(arguments);
+        assert!(!output.status.success(), "{arguments:?}: {output:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+    assert!(!is_revoked().await);
+    let output = place.operator(&["revoke", "billing", id]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(is_revoked().await);
 }
 
 #[tokio::test]

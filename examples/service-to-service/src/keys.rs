@@ -43,6 +43,11 @@ pub(crate) fn caller(name: &str) -> Option<Identity> {
     Some(Identity::builder("operator", name).scopes(scopes).build())
 }
 
+/// A service that may not be one of the callers any more, as the owner of keys that are to be ended.
+pub(crate) fn former_caller(name: &str) -> Identity {
+    Identity::new("operator", name)
+}
+
 fn scopes(caller: &str) -> Option<ScopeSet> {
     let (_, scopes) = CALLERS.iter().find(|(name, _)| *name == caller)?;
     scopes.parse().ok()

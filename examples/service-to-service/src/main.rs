@@ -25,12 +25,20 @@ use tracing_subscriber::EnvFilter;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let role = env::var("ROLE");
+    // `auth=info`: refusals, and keys that were replaced and are still used. The command says itself
+    // what it has done.
+    let default = match role.as_deref() {
+        Ok("operator") => "warn",
+        _ => "warn,auth=info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| default.into());
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()))
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
 
-    let app = match env::var("ROLE").as_deref() {
+    let app = match role.as_deref() {
         Ok("operator") => return operator::run(env::args().skip(1)).await,
         Ok("stock") => stock::app().await?,
         Ok("orders") => orders::app()?,

@@ -34,7 +34,10 @@ pub(crate) async fn run(arguments: impl Iterator<Item = String>) -> Result<(), B
             let id: KeyId = id.parse()?;
             show(&registry.rotate(&caller(name)?, &id, overlap).await?);
         }
-        ["revoke", name, id] => registry.revoke(&caller(name)?, &id.parse()?).await?,
+        ["revoke", name, id] => {
+            let owner = keys::former_caller(name);
+            registry.revoke(&owner, &id.parse()?).await?;
+        }
         _ => return Err(USAGE.into()),
     }
     Ok(())

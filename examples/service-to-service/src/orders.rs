@@ -50,6 +50,13 @@ impl Stock {
         if answer.status() != StatusCode::OK {
             return Err(answer.status().to_string().into());
         }
+        if answer.headers().contains_key("deprecation") {
+            let until = answer.headers().get("sunset");
+            tracing::warn!(
+                ?until,
+                "the key for stock was replaced, put the new one into KEY_FILE"
+            );
+        }
         Ok(answer.text().await?)
     }
 }

@@ -92,10 +92,15 @@ pub struct Running {
 impl Running {
     /// Starts a program on a free port.
     pub fn start(package: &str, variables: &[(&str, &str)]) -> Self {
+        let all = [&[("RUST_LOG", "trace")], variables].concat();
+        Self::start_with_its_own_log(package, &all)
+    }
+
+    /// The same, and it logs what it logs if nobody has said how much.
+    pub fn start_with_its_own_log(package: &str, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(build(package))
             .env_clear()
             .env("LISTEN", "127.0.0.1:0")
-            .env("RUST_LOG", "trace")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
