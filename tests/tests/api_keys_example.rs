@@ -66,6 +66,72 @@ async fn apk_04_a_key_has_the_quota_of_its_owners_plan() {
 }
 
 #[tokio::test]
+async fn apk_04_a_plans_quota_is_not_renewed_by_revoking_keys_and_making_others() {
+    let service = start("api-keys-renewed");
+    let ann = [basic("ann", "correct-horse")];
+    let renew = async || {
+        let answer = service.post_form("/keys", &ann, "name=laptop").await;
+        if answer.status == 201 {
+            let key = answer.body.trim().to_owned();
+            service.secret(&key);
+            let (_, id) = key.split_at("quotes_live_".len());
+            let path = format!("/keys/{}", &id[..12]);
+            let revoked = service.send("DELETE", &path, &ann, "").await;
+            assert_eq!(revoked.status, 204, "{revoked:?}");
+        }
+        answer
+    };
+    for _ in 0..10 {
+        let answer = renew().await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    let refused = renew().await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    let seconds: u64 = refused.header("retry-after").parse().unwrap();
+    assert!(seconds > 2 * 24 * 60 * 60, "{seconds}");
+    // Everything else goes on, and so does everybody else.
+    assert_eq!(service.get("/keys", &ann).await.status, 200);
+    make(&service, "bob").await;
+}
+
+#[tokio::test]
+async fn csr_01_other_sites_manage_no_keys_by_the_password_that_a_browser_knows() {
+    let service = start("api-keys-sites");
+    let key = make(&service, "ann").await;
+    let ann = basic("ann", "correct-horse");
+    let signed_in = [ann.clone()];
+    let listed = service.get("/keys", &signed_in).await.json();
+    let path = format!("/keys/{}", listed["keys"][0]["id"].as_str().unwrap());
+    let rotate = format!("{path}/rotate");
+    let form = "content-type: application/x-www-form-urlencoded";
+    for from in [
+        "sec-fetch-site: cross-site",
+        "sec-fetch-site: same-site",
+        "origin: https://evil.example",
+        "origin: null",
+    ] {
+        let headers = [ann.clone(), form.to_owned(), from.to_owned()];
+        for (method, path) in [("POST", "/keys"), ("POST", &rotate), ("DELETE", &path)] {
+            let answer = service.send(method, path, &headers, "name=evil").await;
+            assert_eq!(answer.status, 403, "{method} {path} {from}: {answer:?}");
+        }
+    }
+    let after = service.get("/keys", &signed_in).await.json();
+    assert_eq!(after["keys"].as_array().unwrap().len(), 1, "{after}");
+    assert!(after["keys"][0]["revoked_at"].is_null(), "{after}");
+    assert_eq!(status(&service, "/v1/quote", &key).await, 200);
+
+    // A page of this origin, and a program, which says nothing.
+    let own = "sec-fetch-site: same-origin".to_owned();
+    let headers = [ann.clone(), form.to_owned(), own];
+    let answer = service.send("POST", "/keys", &headers, "name=mine").await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    service.secret(answer.body.trim());
+    let answer = service.send("DELETE", &path, &signed_in, "").await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+}
+
+#[tokio::test]
 async fn apk_01_users_manage_their_own_keys_by_password_and_keys_manage_none() {
     let service = start("api-keys-own");
     let key = make(&service, "ann").await;
@@ -128,6 +194,41 @@ async fn apk_05_a_key_that_was_found_is_over_and_the_answer_tells_nothing() {
     report(&leaked).await;
     assert_eq!(status(&service, "/v1/quote", &leaked).await, 401);
     assert_eq!(status(&service, "/v1/quote", &kept).await, 200);
+    // Of the two reports one was news.
+    let log = service.stop();
+    assert_eq!(log.matches("\"leaked\"").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn apk_05_a_secret_that_is_over_does_not_end_the_key_that_replaced_it() {
+    let service = start("api-keys-leaks-over");
+    let ann = [basic("ann", "correct-horse")];
+    let first = make(&service, "ann").await;
+    let listed = service.get("/keys", &ann).await.json();
+    let path = format!("/keys/{}/rotate", listed["keys"][0]["id"].as_str().unwrap());
+    let rotate = async || {
+        let answer = service.send("POST", &path, &ann, "").await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let key = answer.body.trim().to_owned();
+        service.secret(&key);
+        key
+    };
+    let (second, third) = (rotate().await, rotate().await);
+    let report = async |body: &str| {
+        let answer = service.send("POST", "/leaked-keys", &[], body).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+    };
+    // A key in form and checksum, and of the same id.
+    assert_eq!(first[..24], third[..24]);
+    report(&first).await;
+    for (key, expected) in [(&first, 401), (&second, 200), (&third, 200)] {
+        assert_eq!(status(&service, "/v1/quote", key).await, expected);
+    }
+    // The one before the current one is good for a day yet.
+    report(&second).await;
+    for key in [&first, &second, &third] {
+        assert_eq!(status(&service, "/v1/quote", key).await, 401);
+    }
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use apikey_layer::{CreatedKey, KeyError, KeyId, KeyRecord, NewKey};
-use auth_layer::{Identity, ScopeSet, unix_seconds};
+use auth_layer::{ConfigError, Identity, MemoryRateCounters, RateLimit, ScopeSet, unix_seconds};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, post};
 use axum::{Form, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,11 +19,13 @@ use crate::users::Plan;
 /// How long the old secret of a key that was replaced is good.
 const OVERLAP: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(crate) fn routes() -> Router<Service> {
-    Router::new()
-        .route("/keys", get(list).post(make))
+/// Every key has a budget of its own, so whoever could make new ones at will had no limit at all.
+pub(crate) fn routes(counters: MemoryRateCounters) -> Result<Router<Service>, ConfigError> {
+    let limit = RateLimit::per_identity("new-keys", "10/30d".parse()?, counters)?;
+    Ok(Router::new()
+        .route("/keys", post(make).layer(limit).get(list))
         .route("/keys/{id}", delete(revoke))
-        .route("/keys/{id}/rotate", post(rotate))
+        .route("/keys/{id}/rotate", post(rotate)))
 }
 
 /// What the API has scopes for.

@@ -1,9 +1,6 @@
 //! Keys that were published by mistake: what scanners look for, and where they report what they find.
 
-use std::time::SystemTime;
-
-use apikey_layer::{ApiKeyStore as _, KeyError};
-use auth_layer::{MemoryRateCounters, RateLimit, SecretDigest};
+use auth_layer::{ConfigError, MemoryRateCounters, RateLimit};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,8 +9,8 @@ use axum::routing::{get, post};
 use crate::Service;
 use crate::keys::Refused;
 
-pub(crate) fn routes() -> Result<Router<Service>, auth_layer::ConfigError> {
-    let limit = RateLimit::per_address("leaks", "60/m".parse()?, MemoryRateCounters::new())?;
+pub(crate) fn routes(counters: MemoryRateCounters) -> Result<Router<Service>, ConfigError> {
+    let limit = RateLimit::per_address("leaks", "60/m".parse()?, counters)?;
     Ok(Router::new()
         .route("/leaked-keys", post(report).layer(limit))
         .route("/secret-scanning", get(pattern)))
@@ -28,19 +25,7 @@ async fn pattern(State(service): State<Service>) -> String {
 /// ending it is the least that they can do. The answer is always the same, so that it tells nobody
 /// which keys are good.
 async fn report(State(service): State<Service>, body: String) -> Result<StatusCode, Refused> {
-    let key = body.trim();
-    let Ok(id) = service.format.parse(key.as_bytes()) else {
-        return Ok(StatusCode::ACCEPTED);
-    };
-    let found = service.store.find(&id).await;
-    if let Some(record) = found.map_err(KeyError::Unavailable)? {
-        let digest = SecretDigest::of(key);
-        let previous = record.previous().map(|previous| previous.digest);
-        // The secret before the current one shows a leak just as well.
-        if record.digest() == digest || previous == Some(digest) {
-            let revoked = service.store.revoke(&id, SystemTime::now()).await;
-            revoked.map_err(KeyError::Unavailable)?;
-        }
-    }
+    // It says whose key that was: in truth they get a message.
+    service.registry.revoke_leaked(body.trim()).await?;
     Ok(StatusCode::ACCEPTED)
 }

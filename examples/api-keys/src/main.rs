@@ -26,6 +26,7 @@ use axum::http::Extensions;
 use axum::routing::get;
 use sql_store::SqlDatabase;
 use tokio::net::TcpListener;
+use tower_http::csrf::CsrfLayer;
 use tracing_subscriber::EnvFilter;
 
 use crate::users::Users;
@@ -34,7 +35,6 @@ use crate::users::Users;
 #[derive(Clone)]
 struct Service {
     format: KeyFormat,
-    store: CachedApiKeys,
     registry: KeyRegistry,
 }
 
@@ -50,12 +50,15 @@ async fn service() -> Result<(Router, LastUses), Box<dyn Error>> {
         .max_keys(10)
         .grantable_scopes(|_| keys::scopes());
 
-    // Who calls the API: by key. Quotas are counted in memory; `RedisStore::rate_counters` counts for
-    // several processes, and beyond a restart.
+    // What is limited is counted in memory; `RedisStore::rate_counters` counts for several processes,
+    // and beyond a restart.
+    let counters = MemoryRateCounters::new();
+
+    // Who calls the API: by key.
     let uses = LastUses::new(store.clone());
-    let api_keys = ApiKeys::new(format.clone(), store.clone(), SharedKeyOwners::new(Users))
+    let api_keys = ApiKeys::new(format.clone(), store, SharedKeyOwners::new(Users))
         .realm("quotes")
-        .quota(MemoryRateCounters::new())
+        .quota(counters.clone())
         .cost(|parts| {
             if parts.uri.path() == "/v1/quotes" {
                 10
@@ -63,7 +66,7 @@ async fn service() -> Result<(Router, LastUses), Box<dyn Error>> {
                 1
             }
         })
-        .failure_limit("30/m".parse()?, MemoryRateCounters::new())
+        .failure_limit("30/m".parse()?, counters.clone())
         .last_uses(&uses);
     let api = Router::new()
         .route("/v1/quote", get(quote))
@@ -71,20 +74,18 @@ async fn service() -> Result<(Router, LastUses), Box<dyn Error>> {
         .route_layer(RequireAuth::scope("quotes:read"))
         .layer(api_keys.into_layer());
 
-    // Who manages keys: by password. A key cannot.
-    let own = keys::routes()
+    // Who manages keys: by password. A key cannot. Browsers send a password along with what another
+    // site makes them ask, so outside of everything nothing of other sites is let in.
+    let own = keys::routes(counters.clone())?
         .route_layer(RequireAuth::authenticated())
-        .layer(AuthLayer::new(Basic::new("quotes", users::login()?)));
+        .layer(AuthLayer::new(Basic::new("quotes", users::login()?)))
+        .layer(CsrfLayer::new());
 
-    let service = Service {
-        format,
-        store,
-        registry,
-    };
+    let service = Service { format, registry };
     let app = Router::new()
         .merge(own)
         .merge(api)
-        .merge(leaks::routes()?)
+        .merge(leaks::routes(counters)?)
         .layer(ClientAddressLayer::new(TrustedProxies::none(), peer))
         .with_state(service);
     Ok((app, uses))
@@ -106,8 +107,10 @@ async fn quotes() -> String {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // `auth=info`: refusals, and keys that were made, replaced and revoked.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,auth=info".into());
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::from_default_env())
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
 
