@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use apikey_layer::{ApiKeyStore as _, KeyFormat, KeyRegistry, NewKey};
+use apikey_layer::{ApiKeyStore as _, KeyFormat, KeyRegistry, NewKey, SharedApiKeyStore};
 use auth_layer::Identity;
 use axum::Router;
 use axum::response::Redirect;
@@ -168,7 +168,7 @@ async fn apk_08_keys_of_a_service_that_may_not_call_any_more_can_be_revoked_and_
     // From the time when `billing` was one of the callers.
     let database = SqlDatabase::connect(&place.database).await.unwrap();
     database.migrate().await.unwrap();
-    let store = database.store().await.unwrap().api_keys();
+    let store = SharedApiKeyStore::new(database.store().await.unwrap().api_keys());
     let registry = KeyRegistry::new(KeyFormat::live("stock").unwrap(), store.clone());
     let billing = Identity::builder("operator", "billing")
         .scopes("stock:read".parse().unwrap())
