@@ -446,6 +446,89 @@ async fn what_happens_is_recorded_once() {
 }
 
 #[tokio::test]
+async fn apk_05_who_switches_a_key_is_recorded() {
+    let world = world();
+    let created = world.registry.create(&ann(), NewKey::new("k")).await;
+    let id = *created.unwrap().key.id();
+    let unknown = *format().generate().unwrap().id();
+    world.recorded.lock().unwrap().clear();
+    for disabled in [true, false] {
+        let (registry, owner) = (&world.registry, ann());
+        registry.set_disabled(&owner, &id, disabled).await.unwrap();
+        let done = registry.set_disabled_by_operator(&id, disabled).await;
+        done.unwrap();
+        // Nothing happened, and nothing is told.
+        let done = registry.set_disabled(&bob(), &id, disabled).await;
+        assert!(matches!(done, Err(KeyError::NotFound)));
+        let done = registry.set_disabled_by_operator(&unknown, disabled).await;
+        assert!(matches!(done, Err(KeyError::NotFound)));
+    }
+    let recorded = world.recorded.lock().unwrap();
+    let told: Vec<_> = recorded
+        .iter()
+        .map(|(kind, reason, own, shown)| {
+            assert_eq!(own.as_deref(), Some(id.as_str()));
+            (*kind, *reason, shown.contains("\"ann\""))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (EventKind::KeyDisabled, Some("by_owner"), true),
+            (EventKind::KeyDisabled, Some("by_operator"), false),
+            (EventKind::KeyEnabled, Some("by_owner"), true),
+            (EventKind::KeyEnabled, Some("by_operator"), false),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn keys_in_memory_that_ended_long_ago_are_forgotten() {
+    const DAY: u64 = 24 * 60 * 60;
+    let store = Arc::new(MemoryApiKeys::new());
+    let world = world_over(Arc::clone(&store).into());
+    let mut ended = Vec::new();
+    for _ in 0..2 {
+        let new = NewKey::new("k").expires_in(Duration::from_secs(DAY));
+        let created = world.registry.create(&ann(), new).await.unwrap();
+        ended.push(created.key);
+    }
+    let others = world.registry.create(&bob(), NewKey::new("k")).await;
+    let others = others.unwrap().key;
+    // It would have gone on; the other one ends by itself a day later.
+    world.registry.revoke(&ann(), ended[0].id()).await.unwrap();
+    world.registry.revoke(&bob(), others.id()).await.unwrap();
+    for (day, kept) in [(30, [true, true]), (31, [false, true]), (32, [false; 2])] {
+        world.set(START + day * DAY);
+        let created = world.registry.create(&ann(), NewKey::new("k")).await;
+        created.unwrap();
+        for (key, kept) in ended.iter().zip(kept) {
+            let found = world.registry.get(&ann(), key.id()).await;
+            assert_eq!(found.is_ok(), kept, "on day {day}");
+            let headers = [("x-api-key", key.expose())];
+            assert_eq!(send(world.keys.clone(), &headers).await.status(), 401);
+        }
+    }
+    // Two of them went, and bob has not asked for a new one.
+    assert_eq!(store.len(), 3 + 1);
+    assert_eq!(
+        world
+            .registry
+            .list(&ann(), None, 10)
+            .await
+            .unwrap()
+            .keys
+            .len(),
+        3
+    );
+    // One that is in use is never too old.
+    world.set(START + 4_000 * DAY);
+    let created = world.registry.create(&ann(), NewKey::new("k")).await;
+    created.unwrap();
+    assert_eq!(store.len(), 4 + 1);
+}
+
+#[tokio::test]
 async fn what_has_ended_is_not_rotated() {
     let world = world();
     let new = NewKey::new("k").expires_in(Duration::from_secs(10));

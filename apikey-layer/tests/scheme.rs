@@ -4,8 +4,9 @@
 mod common;
 
 use std::future::{Ready, ready};
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use apikey_layer::{
@@ -14,8 +15,8 @@ use apikey_layer::{
     SharedKeyOwners, SupersededKey,
 };
 use auth_layer::{
-    AuthError, ClientAddress, EventKind, FactorKind, Identity, Requirement, Scheme, ScopeSet,
-    scheme_fn,
+    AuthError, ClientAddress, Event, EventKind, Events, FactorKind, Identity, Requirement, Scheme,
+    ScopeSet, scheme_fn,
 };
 use common::*;
 use http::{Request, StatusCode, header};
@@ -407,6 +408,69 @@ async fn apk_06_two_secrets_are_good_during_the_overlap() {
 }
 
 #[tokio::test]
+async fn apk_06_the_use_of_a_replaced_secret_tells_whose_and_from_where() {
+    let world = world();
+    let owner = Identity::builder("session", "ann").tenant("acme").build();
+    let old = world.registry.create(&owner, NewKey::new("k")).await;
+    let old = old.unwrap().key;
+    let overlap = Duration::from_secs(60);
+    let rotated = world.registry.rotate(&owner, old.id(), overlap).await;
+    rotated.unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let telling = Arc::clone(&told);
+    let keys = world
+        .keys
+        .clone()
+        .own_issuer("https://id.example")
+        .events(Events::to(move |event: &Event<'_>| {
+            let who = event.identity.unwrap();
+            telling.lock().unwrap().push(format!(
+                "{} {:?} {:?} {:?} {:?}",
+                who.subject(),
+                who.issuer(),
+                who.tenant(),
+                event.scheme,
+                event.address
+            ));
+        }));
+    let address: IpAddr = "203.0.113.7".parse().unwrap();
+    let request = Request::builder().header("x-api-key", old.expose());
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    parts.extensions.insert(ClientAddress::new(address));
+    let credential = keys.extract(&parts).unwrap().unwrap();
+    keys.verify(credential).await.unwrap();
+    assert_eq!(
+        *told.lock().unwrap(),
+        [r#"ann Some("https://id.example") Some("acme") Some("api-key") Some(203.0.113.7)"#]
+    );
+}
+
+#[tokio::test]
+async fn apk_06_a_secret_replaced_without_overlap_is_refused_where_the_clock_is_behind() {
+    let world = world();
+    let old = world.registry.create(&ann(), NewKey::new("k")).await;
+    let old = old.unwrap().key;
+    let owner = ann();
+    let rotate = world.registry.rotate(&owner, old.id(), Duration::ZERO);
+    let new = rotate.await.unwrap().key;
+    for now in [START, START - 1, START - 3_600] {
+        world.set(now);
+        let headers = [("x-api-key", old.expose())];
+        assert_eq!(send(world.keys.clone(), &headers).await.status(), 401);
+        let headers = [("x-api-key", new.expose())];
+        assert_eq!(send(world.keys.clone(), &headers).await.status(), 200);
+    }
+    assert!(
+        world
+            .recorded
+            .lock()
+            .unwrap()
+            .iter()
+            .all(|(kind, ..)| { *kind != EventKind::SupersededKeyUsed })
+    );
+}
+
+#[tokio::test]
 async fn apk_06_an_identity_ends_with_the_secret_it_was_proved_by() {
     for (lifetime, end) in [
         (None, Some(START + 600)),
@@ -615,6 +679,28 @@ async fn apk_09_x_12_headers_with_keys_are_concealed() {
         if let Ok(Some(credential)) = world.keys.extract(&parts) {
             assert!(!format!("{credential:?}").contains(&key[20..]));
         }
+    }
+    // Where names are repeated, every value counts.
+    let request = Request::builder()
+        .header("x-api-key", key)
+        .header("cookie", "a=1")
+        .header("x-other", "1")
+        .header("x-api-key", "rubbish")
+        .header("cookie", "b=2")
+        .header("authorization", &bearer);
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    world.keys.conceal(&mut parts.headers);
+    for (name, value) in &parts.headers {
+        let is_key = name == "x-api-key" || name == "authorization";
+        assert_eq!(value.is_sensitive(), is_key, "{name}");
+    }
+    let request = Request::builder().header("x-api-key", key);
+    let request = request.header("cookie", "a=1").header("cookie", "b=2");
+    let request = request.header("authorization", "Bearer other");
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    world.keys.conceal(&mut parts.headers);
+    for (name, value) in &parts.headers {
+        assert_eq!(value.is_sensitive(), name == "x-api-key", "{name}");
     }
     let secret = &key[20..];
     let (key, record) = (&created.key, &created.record);

@@ -3,10 +3,11 @@
 
 mod keyed;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use apikey_layer::{ApiKey, ApiKeys, CachedApiKeys};
-use auth_layer::{EventKind, MemoryRateCounters, TrustedProxies};
+use apikey_layer::{ApiKey, ApiKeys, CachedApiKeys, KeyOwners, Lookup, Owner, OwnerAuthority};
+use auth_layer::{AuthError, EventKind, MemoryRateCounters, TrustedProxies};
 use auth_test::{Faults, Faulty, TestClient};
 use futures_util::future::join_all;
 use keyed::{Distant, Keyed, ann, rate, send, send_from};
@@ -16,6 +17,7 @@ const HERE: &str = "203.0.113.7";
 /// Keys in a store that counts what it is asked, behind a cache, and counters that count it too.
 struct Trial {
     keyed: Keyed,
+    cache: CachedApiKeys,
     asked: Faults,
     counted: Faults,
     counters: Faulty<MemoryRateCounters>,
@@ -24,9 +26,10 @@ struct Trial {
 impl Trial {
     fn new() -> Self {
         let (asked, counted) = (Faults::new(), Faults::new());
-        let store = Faulty::new(Distant::default(), &asked);
+        let cache = CachedApiKeys::new(Faulty::new(Distant::default(), &asked));
         Self {
-            keyed: Keyed::new(CachedApiKeys::new(store)),
+            keyed: Keyed::new(cache.clone()),
+            cache,
             counters: Faulty::new(MemoryRateCounters::new(), &counted),
             asked,
             counted,
@@ -297,4 +300,171 @@ async fn a_slow_look_up_gives_back_nothing_that_has_come_back_by_itself() {
         assert_eq!(bad.await.unwrap().status(), 401);
     }
     assert_eq!(send(&client, &unknown()).await.status(), 429);
+}
+
+/// The statuses of `requests` with one key that come while the store thinks.
+async fn at_once(trial: &Trial, client: &TestClient, key: &str, requests: usize) -> Vec<u16> {
+    trial.asked.pause();
+    let requests = (0..requests).map(|_| send_from(client, key, HERE));
+    let healed = async {
+        trial.asked.until_waiting(1).await;
+        trial.asked.heal();
+    };
+    let (answers, ()) = tokio::join!(join_all(requests), healed);
+    answers.iter().map(|res| res.status().as_u16()).collect()
+}
+
+#[tokio::test]
+async fn apk_12_a_good_key_in_constant_use_is_never_refused() {
+    let trial = Trial::new();
+    let client = trial.keyed.client(trial.scheme("10/m"));
+    let key = trial.key().await;
+    // At its first use one pays for all, and later none does.
+    for counted in [2, 0, 0] {
+        let requests = at_once(&trial, &client, key.expose(), 40);
+        let (statuses, asked, trips) = trial.trips(requests).await;
+        assert_eq!(statuses, [200; 40]);
+        assert_eq!((asked, trips), (1, counted));
+        trial.cache.forget_all();
+    }
+    // Both secrets of a key, in turns.
+    let overlap = Duration::from_secs(60);
+    let rotated = trial.keyed.registry.rotate(&ann(), key.id(), overlap).await;
+    let rotated = rotated.unwrap().key;
+    for _ in 0..3 {
+        for key in [&key, &rotated] {
+            trial.cache.forget_all();
+            let statuses = at_once(&trial, &client, key.expose(), 40).await;
+            assert_eq!(statuses, [200; 40]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn apk_12_a_neighbour_with_bad_keys_locks_no_good_key_out() {
+    let trial = Trial::new();
+    let client = trial.keyed.client(trial.scheme("3/m"));
+    let key = trial.key().await;
+    assert_eq!(send_from(&client, key.expose(), HERE).await.status(), 200);
+    // For longer than an hour in all: each use counts as one.
+    for _ in 0..100 {
+        trial.keyed.clock.advance(Duration::from_secs(59));
+        let bad: Vec<_> = (0..4).map(|_| unknown()).collect();
+        assert_eq!(statuses(&client, &bad).await[3], 429);
+        trial.cache.forget_all();
+        assert_eq!(send_from(&client, key.expose(), HERE).await.status(), 200);
+    }
+    // What was good once, long ago, has to wait.
+    trial.keyed.clock.advance(Duration::from_secs(60 * 60));
+    let bad: Vec<_> = (0..4).map(|_| unknown()).collect();
+    assert_eq!(statuses(&client, &bad).await, [401, 401, 401, 429]);
+    trial.cache.forget_all();
+    assert_eq!(send_from(&client, key.expose(), HERE).await.status(), 429);
+}
+
+#[tokio::test]
+async fn apk_12_a_key_that_was_good_is_spared_nothing_once_it_is_bad() {
+    let trial = Trial::new();
+    let client = trial.keyed.client(trial.scheme("3/m"));
+    let key = trial.key().await;
+    assert_eq!(send_from(&client, key.expose(), HERE).await.status(), 200);
+    trial.keyed.registry.revoke(&ann(), key.id()).await.unwrap();
+    let (mut statuses, asked) = (Vec::new(), trial.asked.calls());
+    for _ in 0..5 {
+        trial.cache.forget_all();
+        let res = send_from(&client, key.expose(), HERE).await;
+        statuses.push(res.status().as_u16());
+    }
+    assert_eq!(statuses, [401, 401, 401, 429, 429]);
+    assert_eq!(trial.asked.calls() - asked, 3);
+}
+
+#[tokio::test]
+async fn apk_12_of_one_bad_key_in_parallel_every_request_pays() {
+    let trial = Trial::new();
+    let client = trial.keyed.client(trial.scheme("10/m"));
+    let mut statuses = at_once(&trial, &client, &unknown(), 40).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [[401; 10].as_slice(), &[429; 30]].concat());
+}
+
+#[tokio::test]
+async fn x_06_whoever_waits_for_a_request_that_is_dropped_goes_on() {
+    let trial = Trial::new();
+    let client = trial.keyed.client(trial.scheme("5/m"));
+    let key = trial.key().await;
+    trial.asked.pause();
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        let request = client.get("/").header("x-api-key", key.expose());
+        waiting.push(tokio::spawn(request.into_future()));
+        trial.asked.until_waiting(1).await;
+        tokio::task::yield_now().await;
+    }
+    waiting.remove(0).abort();
+    trial.asked.heal();
+    for answer in waiting {
+        assert_eq!(answer.await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn good_keys_behind_a_slow_store_cost_nothing() {
+    let trial = Trial::new();
+    // One comes back in two seconds, and the store takes three.
+    let client = trial.keyed.client(trial.scheme("30/m"));
+    for _ in 0..30 {
+        let mut keys = Vec::new();
+        for _ in 0..30 {
+            keys.push(trial.key().await);
+        }
+        trial.asked.pause();
+        let requests = keys
+            .iter()
+            .map(|key| send_from(&client, key.expose(), HERE));
+        let healed = async {
+            trial.asked.until_waiting(30).await;
+            trial.keyed.clock.advance(Duration::from_secs(3));
+            trial.asked.heal();
+        };
+        let (answers, ()) = tokio::join!(join_all(requests), healed);
+        assert!(answers.iter().all(|res| res.status() == 200));
+    }
+}
+
+/// Users of whom none is left, told at once or after a while.
+struct Nobody {
+    at_once: bool,
+}
+
+impl KeyOwners for Nobody {
+    fn authority_now(&self, _: &Owner) -> Lookup<OwnerAuthority> {
+        if self.at_once {
+            Lookup::Missing
+        } else {
+            Lookup::Wait
+        }
+    }
+
+    async fn authority(&self, _: &Owner) -> Result<Option<OwnerAuthority>, AuthError> {
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn apk_12_the_key_of_an_owner_who_is_gone_is_a_bad_one() {
+    for at_once in [true, false] {
+        let trial = Trial::new();
+        let owners = Arc::new(Nobody { at_once });
+        let scheme = ApiKeys::new(keyed::format(), trial.keyed.store.clone(), owners)
+            .clock(trial.keyed.clock.shared())
+            .events(trial.keyed.events())
+            .failure_limit(rate("3/m"), trial.counters.clone());
+        let client = trial.keyed.client(scheme);
+        let key = trial.key().await;
+        // The second one is in the cache.
+        let keys = vec![key.expose().to_owned(); 5];
+        let statuses = statuses(&client, &keys).await;
+        assert_eq!(statuses, [401, 401, 401, 429, 429], "{at_once}");
+    }
 }

@@ -154,6 +154,23 @@ async fn apk_11_a_hanging_store_holds_no_request_up() {
 }
 
 #[tokio::test]
+async fn apk_11_a_batch_that_is_not_taken_holds_no_other_one_up() {
+    let world = world();
+    for number in 0..1_200 {
+        let id: KeyId = format!("{number:012}").parse().unwrap();
+        world.uses.mark(&id, world.clock.shared().now());
+    }
+    world.faults.fail_times(1);
+    let error = world.uses.flush().await.unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::Unavailable);
+    assert_eq!(world.faults.calls(), 3);
+    // What was not taken, and nothing else.
+    assert_eq!(world.uses.flush().await.unwrap(), 500);
+    assert_eq!(world.uses.flush().await.unwrap(), 0);
+    assert_eq!(world.faults.calls(), 4);
+}
+
+#[tokio::test]
 async fn apk_11_a_write_waits_for_the_one_before() {
     let world = world();
     let key = world.key().await;

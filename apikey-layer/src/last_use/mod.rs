@@ -124,7 +124,8 @@ impl LastUses {
     ///
     /// # Errors
     ///
-    /// Fails if the store cannot be written to. What it did not take is kept for the next time.
+    /// Fails as the first of its batches did that the store did not take; the others are written all the
+    /// same. What it did not take is kept for the next time.
     pub async fn flush(&self) -> Result<usize, AuthError> {
         let _turn = self.marks.turn.lock().await;
         let mut taken = Taken {
@@ -132,12 +133,17 @@ impl LastUses {
             rest: self.marks.take(),
         };
         let total = taken.rest.len();
-        while !taken.rest.is_empty() {
-            let written = taken.rest.len().saturating_sub(BATCH);
-            self.store.touch(&taken.rest[written..]).await?;
-            taken.rest.truncate(written);
+        let (mut left, mut result) = (total, Ok(total));
+        while left > 0 {
+            let batch = left.saturating_sub(BATCH)..left;
+            left = batch.start;
+            match self.store.touch(&taken.rest[batch.clone()]).await {
+                // Nothing behind it but what was not taken, and that is not written again now.
+                Ok(()) => drop(taken.rest.drain(batch)),
+                Err(error) => result = result.and(Err(error)),
+            }
         }
-        Ok(total)
+        result
     }
 }
 

@@ -330,4 +330,10 @@ impl PreviousSecret {
             valid_until,
         }
     }
+
+    /// Whether it is good yet. One that was replaced without overlap never is, whatever the clock of
+    /// this node says.
+    pub(crate) fn is_good(&self, now: impl FnOnce() -> SystemTime) -> bool {
+        self.replaced_at < self.valid_until && now() < self.valid_until
+    }
 }

@@ -71,7 +71,9 @@ pub struct KeyRegistry {
 }
 
 impl KeyRegistry {
-    /// Makes keys of `format` and keeps them in `store`.
+    /// Makes keys of `format` and keeps them in `store`: one store for each format. In a store that test
+    /// and live keys share, or the keys of two services, a scheme of either format judges what the
+    /// registry of the other has made or changed.
     #[must_use]
     pub fn new(format: KeyFormat, store: impl Into<SharedApiKeyStore>) -> Self {
         Self {
@@ -345,7 +347,9 @@ impl KeyRegistry {
         if !disabled {
             self.check_record(owner, &record)?;
         }
-        self.switch(id, DisabledBy::Owner, disabled).await
+        self.switch(id, DisabledBy::Owner, disabled).await?;
+        self.record(switched(disabled), owner, id, Some("by_owner"));
+        Ok(())
     }
 
     /// Switches a key off, or on again, as an operator of the service: its owner cannot undo it. For
@@ -359,7 +363,14 @@ impl KeyRegistry {
         id: &KeyId,
         disabled: bool,
     ) -> Result<(), KeyError> {
-        self.switch(id, DisabledBy::Operator, disabled).await
+        self.switch(id, DisabledBy::Operator, disabled).await?;
+        self.events.record(
+            &Event::new(switched(disabled))
+                .with_scheme("api-key")
+                .with_reason("by_operator")
+                .with_object_id(id.as_str()),
+        );
+        Ok(())
     }
 
     async fn switch(&self, id: &KeyId, by: DisabledBy, disabled: bool) -> Result<(), KeyError> {
@@ -427,6 +438,15 @@ impl KeyRegistry {
             .with_object_id(id.as_str());
         event.reason = reason;
         self.events.record(&event);
+    }
+}
+
+/// Told of one switch: the other may be off yet.
+const fn switched(disabled: bool) -> EventKind {
+    if disabled {
+        EventKind::KeyDisabled
+    } else {
+        EventKind::KeyEnabled
     }
 }
 

@@ -45,13 +45,16 @@ impl ApiKeys {
     /// How many bad keys each client's address may try, counted by `counters`; IPv6 counts by /64, and
     /// all unknown addresses as one. Over it: 429 with `Retry-After`, and the store is not asked.
     /// Default: no limit, because clients behind one address, such as a company's, share it: one with
-    /// an old key in its settings would lock the others out for as long as their keys are not in the
-    /// cache.
+    /// an old key in its settings would lock those others out whose keys have not been used within the
+    /// last hour.
     ///
     /// A key that the store has to be asked for is paid for beforehand, and costs nothing if it is good or
-    /// the store does not answer. A good key that is in the cache is never refused by this, and costs
-    /// no trip. A bad one costs, in the cache or not. What is no key by its checksum is refused
-    /// without hash and look-up and is not counted.
+    /// the store does not answer; of several requests at once with a key that is not known yet one pays,
+    /// and the others once it turns out to be bad. A key that this scheme has looked up and found good
+    /// within the last hour is not paid for beforehand, nor is one that is in the cache: whatever else
+    /// comes from its address, it is not refused by this. That is remembered of 10,000 keys, in this
+    /// process. A bad one costs, in the cache or not, and so does the key of an owner who is gone. What
+    /// is no key by its checksum is refused without hash and look-up and is not counted.
     ///
     /// Put the [`ClientAddressLayer`](auth_layer::ClientAddressLayer) outside of the layer that has
     /// this scheme; without it all clients are one.

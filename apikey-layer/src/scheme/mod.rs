@@ -3,6 +3,7 @@
 mod failures;
 mod limits;
 mod presented;
+mod proven;
 mod quota;
 mod sent;
 mod superseded;

@@ -8,6 +8,7 @@ use auth_layer::{
     VerifyFuture,
 };
 
+use super::failures::Stake;
 use super::{Inner, KeyQuota, PresentedKey, SupersededKey};
 use crate::store::{ApiKeyStore, Lookup};
 use crate::{KeyOwners as _, KeyRecord, OwnerAuthority};
@@ -17,6 +18,9 @@ struct Good {
     record: Arc<KeyRecord>,
     superseded: Option<SupersededKey>,
 }
+
+/// A good key, and what its owner may do if that is asked.
+type Checked = (Good, Option<OwnerAuthority>);
 
 /// Checks a key if the store and the owners answer at once, and nothing has to be counted. All of that
 /// is asked before anything is judged: a good key is judged once.
@@ -33,6 +37,8 @@ pub(super) fn now(inner: &Inner, key: PresentedKey) -> Verdict<PresentedKey> {
     let authority = match (&inner.owners, &found) {
         (Some(owners), Some(record)) => match owners.authority_now(record.owner()) {
             Lookup::Found(authority) => Ok(Some(authority)),
+            // It costs, and that is waited for.
+            Lookup::Missing if inner.failures.is_some() => return Verdict::Wait(key),
             Lookup::Missing => Err(owner_gone()),
             Lookup::Wait => return Verdict::Wait(key),
         },
@@ -57,15 +63,7 @@ pub(super) fn start(inner: &Arc<Inner>, key: PresentedKey) -> VerifyFuture {
 
 impl Inner {
     async fn look_up(self: Arc<Self>, key: PresentedKey) -> Result<Identity, AuthError> {
-        let good = self.find_good(&key).await?;
-        let authority = match &self.owners {
-            Some(owners) => {
-                let authority = owners.authority(good.record.owner()).await;
-                let authority = authority.map_err(could_not_ask)?;
-                Some(authority.ok_or_else(owner_gone)?)
-            }
-            None => None,
-        };
+        let (good, authority) = self.find_good(&key).await?;
         match self.charge(&good.record, key.cost).await {
             Ok(quota) => Ok(good.identity(self.own_issuer.as_ref(), authority.as_ref(), quota)),
             Err(error) => Err(match good.superseded {
@@ -75,29 +73,42 @@ impl Inner {
         }
     }
 
-    /// Looks a key up and judges it. Where there is a limit of bad keys, a look-up is paid for before
-    /// it is made, and costs nothing if the key is good; a key that is known to be bad costs too.
-    async fn find_good(&self, key: &PresentedKey) -> Result<Good, AuthError> {
+    /// Looks a key up, judges it, and asks for its owner. Where there is a limit of bad keys, a look-up
+    /// is paid for before it is made, and costs nothing if the key is good; a key that is known to be
+    /// bad costs too.
+    async fn find_good(&self, key: &PresentedKey) -> Result<Checked, AuthError> {
         let known = match self.store.find_now(&key.id) {
             Lookup::Found(record) => Some(record),
             Lookup::Missing => None,
             Lookup::Wait => {
-                let attempt = self.attempt(key.client).await?;
-                let found = self.store.find_recent(&key.id).await;
-                let judged = found.map_err(could_not_ask);
-                let judged = judged.and_then(|found| self.judge(key, found));
-                let is_bad = |error: &AuthError| error.kind().is_bad_credential();
-                if !judged.as_ref().is_err_and(is_bad) {
-                    self.forgive(attempt, key.client).await;
-                }
-                return judged;
+                let stake = self.stake(key).await?;
+                let checked = match self.store.find_recent(&key.id).await {
+                    Ok(found) => self.check_owned(key, found).await,
+                    Err(error) => Err(could_not_ask(error)),
+                };
+                return self.settle(key, stake, checked).await;
             }
         };
-        let judged = self.judge(key, known);
-        if judged.is_err() {
-            let _paid = self.attempt(key.client).await?;
-        }
-        judged
+        let checked = self.check_owned(key, known).await;
+        self.settle(key, Stake::None, checked).await
+    }
+
+    /// The key first: what is wrong with it comes before what is wrong with its owner.
+    async fn check_owned(
+        &self,
+        key: &PresentedKey,
+        found: Option<Arc<KeyRecord>>,
+    ) -> Result<Checked, AuthError> {
+        let good = self.judge(key, found)?;
+        let authority = match &self.owners {
+            Some(owners) => {
+                let authority = owners.authority(good.record.owner()).await;
+                let authority = authority.map_err(could_not_ask)?;
+                Some(authority.ok_or_else(owner_gone)?)
+            }
+            None => None,
+        };
+        Ok((good, authority))
     }
 
     /// The comparison comes first and is always made: how long a refusal takes tells nothing of a
@@ -118,7 +129,7 @@ impl Inner {
         let now = || self.clock.now();
         let superseded = match previous {
             _ if current => None,
-            Some(previous) if old && now() < previous.valid_until => Some(SupersededKey {
+            Some(previous) if old && previous.is_good(now) => Some(SupersededKey {
                 replaced_at: previous.replaced_at,
                 valid_until: previous.valid_until,
             }),
@@ -127,16 +138,22 @@ impl Inner {
         };
         check(&record, key, now)?;
         self.mark_used(record.id());
+        let good = Good { record, superseded };
         if superseded.is_some() {
-            self.events.record(
-                &Event::new(EventKind::SupersededKeyUsed)
-                    .with_scheme("api-key")
-                    .with_reason("replaced_secret_used")
-                    .with_claimed_subject(&record.owner().subject)
-                    .with_object_id(record.id().as_str()),
-            );
+            self.tell_superseded(&good, key);
         }
-        Ok(Good { record, superseded })
+        Ok(good)
+    }
+
+    #[cold]
+    fn tell_superseded(&self, good: &Good, key: &PresentedKey) {
+        let identity = good.principal(self.own_issuer.as_ref()).build();
+        let mut event = Event::new(EventKind::SupersededKeyUsed)
+            .with_identity(&identity)
+            .with_reason("replaced_secret_used")
+            .with_object_id(good.record.id().as_str());
+        event.address = key.client.ip();
+        self.events.record(&event);
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::BuildHasher as _;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use auth_layer::AuthError;
 use foldhash::fast::RandomState;
@@ -18,11 +18,14 @@ use crate::{DisabledBy, KeyId, KeyRecord, Owner};
 /// Enough that two requests seldom meet at one lock.
 const SHARDS: usize = 16;
 
+/// For how long a key is kept after it has ended.
+const KEEP_ENDED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
 /// [`ApiKeyStore`] in memory: for tests, demonstrations, and keys that are loaded at start.
 ///
 /// Locks are held for a lookup or for one change, never while anything is waited for. A key takes
 /// about 230 bytes, name, owner and index included: what the keys of an owner have in common is kept
-/// once.
+/// once. Keys that expired or were revoked 30 days ago go when their owner gets a new one.
 #[derive(Default)]
 pub struct MemoryApiKeys {
     hasher: RandomState,
@@ -97,6 +100,14 @@ impl MemoryApiKeys {
         true
     }
 
+    fn remove(&self, id: &KeyId) {
+        let (hash, shard) = self.place(id);
+        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(entry) = shard.find_entry(hash, |record| record.id() == id) {
+            entry.remove();
+        }
+    }
+
     fn owners(&self) -> MutexGuard<'_, HashTable<Owned>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,6 +135,13 @@ fn is_live(record: &KeyRecord, new: &KeyRecord) -> bool {
     record.revoked_at().is_none() && !expired
 }
 
+/// Whether a key ended so long before a new one is made that nobody needs to know of it.
+fn is_over(record: &KeyRecord, new: &KeyRecord) -> bool {
+    let end = record.revoked_at().into_iter().chain(record.expires_at());
+    let age = end.min().map(|end| new.created_at().duration_since(end));
+    age.is_some_and(|age| age.is_ok_and(|age| age > KEEP_ENDED))
+}
+
 impl ApiKeyStore for MemoryApiKeys {
     fn find_now(&self, id: &KeyId) -> Lookup {
         self.get(id).map_or(Lookup::Missing, Lookup::Found)
@@ -142,12 +160,18 @@ impl ApiKeyStore for MemoryApiKeys {
         if self.get(&id).is_some() {
             return Ok(Inserted::Taken);
         }
-        let owned = owners.find(hash, |owned| owned.grant.owner() == record.owner());
-        let ids = owned.into_iter().flat_map(|owned| &owned.ids);
+        let owned = owners.find_mut(hash, |owned| owned.grant.owner() == record.owner());
         let mut live = 0;
-        for own in ids.filter_map(|id| self.get(id)) {
-            live += usize::from(is_live(&own, &record));
-            record.share(&own);
+        if let Some(owned) = owned {
+            owned.ids.retain(|id| {
+                let Some(own) = self.get(id).filter(|own| !is_over(own, &record)) else {
+                    self.remove(id);
+                    return false;
+                };
+                live += usize::from(is_live(&own, &record));
+                record.share(&own);
+                true
+            });
         }
         if live >= limit {
             return Ok(Inserted::Full);

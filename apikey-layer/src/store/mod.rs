@@ -21,7 +21,8 @@ use crate::{DisabledBy, KeyId, KeyRecord, Owner, PreviousSecret};
 ///
 /// # Contract
 ///
-/// - `find` returns expired, disabled and revoked records too; the scheme tells them apart.
+/// - `find` returns expired, disabled and revoked records too; the scheme tells them apart. A key that
+///   expired or was revoked more than 30 days ago may be forgotten, and is then as one that never was.
 /// - Each verb is atomic, also against the same verb at the same time from another process.
 /// - `insert` never overwrites, and never leaves an owner with more keys than the limit; of several
 ///   at once, no more succeed than there is room for.
@@ -188,7 +189,8 @@ pub struct Rotation {
     pub digest: SecretDigest,
     /// When that is.
     pub replaced_at: SystemTime,
-    /// The first moment at which the replaced secret is no longer good.
+    /// The first moment at which the replaced secret is no longer good. If that is no later than
+    /// `replaced_at`, it is good nowhere from then on, be a node's clock behind or not.
     pub previous_valid_until: SystemTime,
 }
 

@@ -31,6 +31,10 @@ pub enum EventKind {
     Forbidden,
     /// An API key was made.
     KeyCreated,
+    /// An API key was switched off.
+    KeyDisabled,
+    /// An API key was switched on again.
+    KeyEnabled,
     /// An API key was given a successor.
     KeyRotated,
     /// The keys of an issuer could not be fetched, and there are no old ones to go on with.
@@ -81,6 +85,8 @@ impl EventKind {
             Self::FactorRemoved => "factor_removed",
             Self::Forbidden => "forbidden",
             Self::KeyCreated => "key_created",
+            Self::KeyDisabled => "key_disabled",
+            Self::KeyEnabled => "key_enabled",
             Self::KeyRotated => "key_rotated",
             Self::KeysFetchFailed => "keys_fetch_failed",
             Self::KeysFetched => "keys_fetched",

@@ -44,7 +44,8 @@ impl fmt::Debug for TenantFrom {
 /// The host that a request is for, without the port and in the case in which it was sent: from the
 /// URI, where HTTP/2 has it, or from `Host`.
 ///
-/// `None` where that is not clear: no host, two `Host` headers, or one that contradicts the URI. The
+/// `None` where that is not clear: no host, two `Host` headers, one that contradicts the URI, or any with
+/// an `@`. The
 /// client chooses it; it says what is asked for, and not who asks.
 ///
 /// ```
@@ -63,6 +64,10 @@ pub fn request_host(parts: &Parts) -> Option<&str> {
         return None;
     }
     let header = header.map(|value| value.to_str().ok().and_then(host_in));
+    let is_named = |authority: &Authority| authority.as_str().contains('@');
+    if parts.uri.authority().is_some_and(is_named) {
+        return None;
+    }
     let host = match (parts.uri.host(), header) {
         (Some(host), None) => host,
         (Some(host), Some(header)) if host.eq_ignore_ascii_case(header?) => host,
@@ -74,10 +79,14 @@ pub fn request_host(parts: &Parts) -> Option<&str> {
 
 /// The host of `host[:port]`.
 fn host_in(text: &str) -> Option<&str> {
+    // Whose name it would be is nobody's business here, and `a@a:80` begins with its own host.
+    if text.contains('@') {
+        return None;
+    }
     // Parsed to be refused if it is none; the text lives longer than what was parsed.
     let authority: Authority = text.parse().ok()?;
     let host = authority.host();
-    // Nothing but a port comes behind it, and no user name before.
+    // Nothing but a port comes behind it.
     let rest = text.strip_prefix(host)?;
     let is_host = rest.is_empty() || authority.port_u16().is_some();
     is_host.then(|| &text[..host.len()])
@@ -112,6 +121,10 @@ mod tests {
             ("/", &["acme.example", "acme.example"], None),
             ("/", &["user@acme.example"], None),
             ("/", &["acme.example@other.example"], None),
+            ("/", &["acme.example@acme.example:80"], None),
+            ("/", &["@acme.example"], None),
+            ("https://user@acme.example/", &[], None),
+            ("https://user@acme.example/", &["acme.example"], None),
             ("/", &["acme.example/path"], None),
             ("/", &["acme.example:port"], None),
             ("/", &["acme.example, other.example"], None),
