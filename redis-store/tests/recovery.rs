@@ -374,6 +374,40 @@ async fn ended_api_keys_and_lists_of_them_have_an_end() {
     }
 }
 
+/// An index forgets what ended long ago, once that is gone, and nothing that is still there.
+#[cfg(feature = "apikey")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_of_api_keys_forgets_what_is_gone() {
+    use apikey_layer::ApiKeyStore as _;
+
+    let server = RedisServer::start();
+    let keys = common::store(&server).api_keys().keep_ended(HOUR);
+    let keys = keys.expect("a duration");
+    let now = SystemTime::now();
+    let (gone, kept) = (api_key("aaaaaaaaaaaa"), api_key("bbbbbbbbbbbb"));
+    for record in [&gone, &kept] {
+        let _ = keys.insert(record.clone(), 10).await.expect("insert");
+        assert!(keys.revoke(record.id(), now).await.expect("revoke"));
+    }
+    server.command("DEL auth:apikey:aaaaaaaaaaaa");
+    let all = server.command("KEYS auth:apikeys:*:ends");
+    let ends = all.lines().find(|line| line.starts_with("auth"));
+    let ends = ends.expect("an index");
+    let is_there = |id: &str| server.command(&format!("ZSCORE {ends} {id}")) != "$-1\r\n";
+    for (id, made, remains) in [
+        ("cccccccccccc", now + HOUR, true),
+        ("dddddddddddd", now + 2 * HOUR, false),
+    ] {
+        let digest = gone.digest();
+        let owner = gone.owner().clone();
+        let new = apikey_layer::KeyRecord::new(id.parse().expect("an id"), digest, owner, made);
+        let inserted = keys.insert(new, 10).await.expect("insert");
+        assert_eq!(inserted, apikey_layer::Inserted::Done);
+        assert_eq!(is_there("aaaaaaaaaaaa"), remains, "{id}");
+        assert!(is_there("bbbbbbbbbbbb"), "{id}");
+    }
+}
+
 /// The list in the README is enough, and these keys are all there are.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_permissions_in_the_readme_suffice() {

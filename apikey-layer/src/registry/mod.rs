@@ -102,8 +102,11 @@ impl KeyRegistry {
         self
     }
 
-    /// How many keys one owner may have, those that are revoked or expired not counted. Default:
-    /// 1,000.
+    /// How many keys one owner may have in use. Default: 1,000.
+    ///
+    /// Those that are revoked or expired are not counted, so this does not bound how many an owner can
+    /// make and revoke, nor what they take in the store while ended keys are kept. For that limit the
+    /// rate of the requests that call [`create`](Self::create).
     #[must_use]
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.max_keys = keys;
@@ -268,6 +271,9 @@ impl KeyRegistry {
     /// Whoever gets the secret gets what the key may do, so the owner must have all of it now, as for
     /// [`create`](Self::create): a token with fewer scopes does not come by a key with more.
     ///
+    /// After a [`KeyError::Conflict`] or [`KeyError::Unavailable`] the rotation may have taken effect
+    /// although nobody was told the new secret: list the keys, and rotate again.
+    ///
     /// # Errors
     ///
     /// [`KeyError::NotFound`] for a key that does not exist or belongs to somebody else;
@@ -383,7 +389,8 @@ impl KeyRegistry {
     }
 
     /// Revokes every key of an owner: for when a user is disabled, or changes the password and wants
-    /// everything ended. For the program itself; nobody's identity is asked for.
+    /// everything ended. For the program itself; nobody's identity is asked for. It also ends keys whose
+    /// records cannot be read, such as those that a newer version has made.
     ///
     /// # Errors
     ///

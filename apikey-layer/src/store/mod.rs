@@ -33,7 +33,7 @@ use crate::{DisabledBy, KeyId, KeyRecord, Owner, PreviousSecret};
 /// - `find_now` and `find_recent` may answer from a cache. They say what `find` says, except that a
 ///   change made through another process may be missing for as long as the store documents, at most
 ///   a minute; that is how late a revocation may take effect there. A change made through this store
-///   is seen at once. [`KeyRegistry`](crate::KeyRegistry) never reads through them.
+///   is seen at once, but for when a key was last used. [`KeyRegistry`](crate::KeyRegistry) never reads through them.
 /// - A switch of [`set_disabled`](Self::set_disabled) moves nothing else, the other switch included;
 ///   nor does [`touch`](Self::touch), which never takes a time back.
 /// - An error means "could not ask". It is never read as "no such key": the request is answered 503.

@@ -1,7 +1,7 @@
 //! API keys in a cluster, where a key and the index of its owner lie in different slots.
 //!
-//! No step can change both, so the order of the steps is what counts. The index keeps a place for a
-//! minute, if there is one; the key is stored; the index takes it down for good. A key is revoked before
+//! No step can change both, so the order of the steps is what counts. The index keeps a place for some
+//! minutes, if there is one; the key is stored; the index takes it down for good. A key is revoked before
 //! the index knows it. Once begun, a method runs to its end in a task of its own.
 //!
 //! What a crash of this program leaves between two steps: a place that lapses; a key whose secret
@@ -9,9 +9,10 @@
 //! compared with the keys.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use apikey_layer::{Inserted, KeyId, KeyRecord};
-use auth_layer::AuthError;
+use auth_layer::{AuthError, MAX_LEEWAY};
 use futures_util::future::try_join_all;
 use redis::{Cmd, Value, from_redis_value};
 
@@ -21,8 +22,9 @@ use crate::error::unexpected_answer;
 use crate::keys::DIGEST;
 use crate::time::millis;
 
-/// For how long a place is kept for a key that is being stored.
-const STORING_MILLIS: u64 = 60_000;
+/// For how long a place is kept for a key that is being stored: a minute, also for callers whose clocks
+/// are ahead.
+const STORING: Duration = Duration::from_secs(60).saturating_add(MAX_LEEWAY);
 
 /// Runs to its end, whether or not somebody waits for it.
 async fn in_background<T: Send + 'static>(
@@ -288,5 +290,5 @@ impl RedisApiKeys {
 }
 
 fn reserved_until(record: &KeyRecord) -> u64 {
-    millis(record.created_at()) + STORING_MILLIS
+    millis(record.created_at() + STORING)
 }

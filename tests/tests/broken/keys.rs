@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use apikey_layer::{
     ApiKeyStore, DisabledBy, Inserted, KeyId, KeyRecord, Lookup, Owner, Rotated, Rotation,
 };
-use auth_layer::AuthError;
+use auth_layer::{AuthError, SecretDigest};
 use auth_test::contract;
 
 use super::{assert_found, between_two_steps, verdict};
@@ -28,11 +28,14 @@ enum Fault {
     OldUse,
     OneSwitch,
     OwnerIsSubject,
+    PlacesLapse,
     ReadsThenWrites,
+    RecentIsStale,
     RotatesRevoked,
     RotatesWithPrevious,
     RotationForgetsUse,
     SwitchRevives,
+    UseMakesAKey,
     UseRevives,
     UsesOneKey,
 }
@@ -98,6 +101,14 @@ impl ApiKeyStore for Naive {
         Ok(shown.map(Arc::new))
     }
 
+    async fn find_recent(&self, id: &KeyId) -> Result<Option<Arc<KeyRecord>>, AuthError> {
+        let found = self.find(id).await?;
+        if !self.has(Fault::RecentIsStale) {
+            return Ok(found);
+        }
+        Ok(found.map(|record| Arc::new(KeyRecord::clone(&record).with_revoked_at(None))))
+    }
+
     async fn insert(&self, record: KeyRecord, limit: usize) -> Result<Inserted, AuthError> {
         let taken = self.lock().contains_key(record.id());
         if taken && !self.has(Fault::InsertOverwrites) {
@@ -105,7 +116,13 @@ impl ApiKeyStore for Naive {
         }
         let owned = |keys: &BTreeMap<KeyId, KeyRecord>| {
             let lives = |end: SystemTime| record.created_at() < end;
+            // As if a place were kept for a minute, which a clock that is ahead takes for over.
+            let lapses = |own: &KeyRecord| {
+                self.has(Fault::PlacesLapse)
+                    && own.created_at() + Duration::from_secs(60) < record.created_at()
+            };
             let owned = keys.values().filter(|own| own.owner() == record.owner());
+            let owned = owned.filter(|own| !lapses(own));
             let live = owned
                 .filter(|own| own.revoked_at().is_none() && own.expires_at().is_none_or(lives));
             live.count()
@@ -203,7 +220,11 @@ impl ApiKeyStore for Naive {
                     *record = record.clone().with_revoked_at(None);
                 }
             };
-            self.change(id, touch).await;
+            if self.change(id, touch).await.is_none() && self.has(Fault::UseMakesAKey) {
+                let digest = SecretDigest::from_bytes([0; 32]);
+                let record = KeyRecord::new(*id, digest, Owner::new("nobody"), *at);
+                self.lock().insert(*id, record);
+            }
         }
         Ok(())
     }
@@ -255,6 +276,7 @@ fn x_18_key_stores_with_a_fault_are_found() {
         (Fault::OneSwitch, &["is seen by every later `find`"]),
         (Fault::NowIsStale, &["find_now: The answer of `find`"]),
         (Fault::OwnerIsSubject, &["of an owner", "says how many"]),
+        (Fault::PlacesLapse, &["more keys than the limit"]),
         (
             Fault::ReadsThenWrites,
             &[
@@ -263,6 +285,7 @@ fn x_18_key_stores_with_a_fault_are_found() {
                 "is seen by every later `find`",
             ],
         ),
+        (Fault::RecentIsStale, &["find_recent: The answer of `find`"]),
         (Fault::RotatesRevoked, &["the key is not revoked"]),
         (
             Fault::RotatesWithPrevious,
@@ -273,6 +296,7 @@ fn x_18_key_stores_with_a_fault_are_found() {
             &["is seen by every later `find`"],
         ),
         (Fault::SwitchRevives, &["A revocation is for good"]),
+        (Fault::UseMakesAKey, &["do not exist are skipped"]),
         (Fault::UseRevives, &["A revocation is for good"]),
         (Fault::UsesOneKey, &["never takes a time back"]),
     ] {

@@ -23,14 +23,15 @@ const SEEN: &str = "A change that returned `Ok` is seen by every later `find`";
 ///
 /// - what was inserted is found, with all its parts, also when it has expired, is disabled or is
 ///   revoked; a taken id is not overwritten, and an owner
-///   gets no more keys than the limit; `find_now` says what `find` says;
+///   gets no more keys than the limit; `find_now` and `find_recent` say what `find` says;
 /// - `rotate` needs the current digest and a key that is not revoked, and keeps the replaced digest
 ///   with its end;
 /// - a revocation keeps the time of the first, and no other verb undoes it; `revoke_owned_by` ends
 ///   the keys of one owner and says how many;
-/// - `touch` keeps the latest use of each key and moves nothing else, and no other verb moves that;
+/// - `touch` keeps the latest use of each key and moves nothing else, no other verb moves that, and of
+///   a use no key is made;
 /// - `list` has the keys of one owner in the order of their ids, by pages, revoked ones included;
-/// - of parallel inserts and rotations one succeeds; of a rotation, a revocation, a switch and a use
+/// - of parallel inserts, by callers whose clocks are `MAX_LEEWAY` apart, and rotations one succeeds; of a rotation, a revocation, a switch and a use
 ///   at once none undoes another; what is dropped half-way leaves no half.
 ///
 /// ```

@@ -12,6 +12,8 @@ use crate::contract::{answer, check, random, this_second, unique};
 /// A limit that is never reached.
 pub(super) const ROOM: usize = 1_000;
 
+const GONE: &str = "contract broken: \"A change that returned `Ok` is seen\": a key is gone";
+
 pub(super) struct Trial<S> {
     pub(super) store: Arc<S>,
     start: SystemTime,
@@ -63,12 +65,30 @@ impl<S: ApiKeyStore> Trial<S> {
         record
     }
 
-    /// What both ways to ask answer.
+    /// What all ways to ask answer.
     pub(super) async fn find(&self, id: &KeyId) -> Option<Arc<KeyRecord>> {
+        // First, so that it answers from what was remembered before this question.
+        let recent = answer(self.store.find_recent(id).await);
+        let found = self.found_amid(id).await;
+        let agree = match (&recent, &found) {
+            (Some(recent), Some(found)) => same_but_use(recent, found),
+            (None, None) => true,
+            _ => false,
+        };
+        check!(
+            "find_recent: The answer of `find`",
+            agree,
+            "{recent:?}, and find says {found:?}"
+        );
+        found
+    }
+
+    /// As [`find`](Self::find), while others change the key: between two questions it may have changed.
+    pub(super) async fn found_amid(&self, id: &KeyId) -> Option<Arc<KeyRecord>> {
         let at_once = self.store.find_now(id);
         let found = answer(self.store.find(id).await);
         let agree = match (&at_once, &found) {
-            (Lookup::Found(at_once), Some(found)) => same(at_once, found),
+            (Lookup::Found(at_once), Some(found)) => same_but_use(at_once, found),
             (Lookup::Missing, None) | (Lookup::Wait, _) => true,
             _ => false,
         };
@@ -82,8 +102,12 @@ impl<S: ApiKeyStore> Trial<S> {
 
     /// The record of a key that must be there.
     pub(super) async fn stored(&self, id: &KeyId) -> Arc<KeyRecord> {
-        let found = self.find(id).await;
-        found.expect("contract broken: \"A change that returned `Ok` is seen\": a key is gone")
+        self.find(id).await.expect(GONE)
+    }
+
+    /// As [`stored`](Self::stored), while others change the key.
+    pub(super) async fn stored_amid(&self, id: &KeyId) -> Arc<KeyRecord> {
+        self.found_amid(id).await.expect(GONE)
     }
 
     pub(super) async fn expect(&self, expected: &KeyRecord, then: &str) {
@@ -126,6 +150,12 @@ pub(super) fn key_id(first: &str) -> KeyId {
 
 pub(super) fn digest() -> SecretDigest {
     SecretDigest::from_bytes(random())
+}
+
+/// As [`same`], but for when the key was last used: what is remembered need not know of every use.
+fn same_but_use(left: &KeyRecord, right: &KeyRecord) -> bool {
+    let [left, right] = [left, right].map(|record| record.clone().with_last_used_at(None));
+    same(&left, &right)
 }
 
 /// Whether two records are the same in all parts.

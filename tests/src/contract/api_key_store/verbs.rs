@@ -247,13 +247,19 @@ async fn the_last_use_is_the_latest<S: ApiKeyStore>(trial: &Trial<S>) {
 
     let mut first = trial.inserted(&owner()).await;
     let mut second = trial.inserted(&owner()).await;
+    let unknown = key_id("k");
     for (first_use, second_use) in [(10, 20), (5, 30), (10, 5), (40, 30)] {
         let uses = [
             (*first.id(), trial.at(first_use)),
-            (key_id("k"), trial.at(50)),
+            (unknown, trial.at(50)),
             (*second.id(), trial.at(second_use)),
         ];
         answer(trial.store.touch(&uses).await);
+        check!(
+            "`touch`: keys that do not exist are skipped",
+            trial.find(&unknown).await.is_none(),
+            "a use has made a key"
+        );
         first.touch(trial.at(first_use));
         second.touch(trial.at(second_use));
         for key in [&first, &second] {
