@@ -18,6 +18,7 @@ use std::time::Duration;
 use auth_layer::SecretDigest;
 use sql_store::{SqlDatabase, SqlStore};
 use test_servers::PostgresServer;
+use tokio::task::{JoinHandle, JoinSet};
 
 use self::families::Families;
 use self::sessions::Sessions;
@@ -89,7 +90,8 @@ async fn kill_postgres<L: Load>() {
                 tokio::spawn(L::run(store.clone(), task, tell))
             })
             .collect();
-        while told.lock().unwrap().len() < 2 * ENOUGH {
+        let is_over = |task: &JoinHandle<()>| task.is_finished();
+        while told.lock().unwrap().len() < 2 * ENOUGH && !tasks.iter().any(is_over) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         server.kill();
@@ -98,6 +100,7 @@ async fn kill_postgres<L: Load>() {
         }
         server.restart();
         let told = std::mem::take(&mut *told.lock().unwrap());
+        assert!(told.len() >= 2 * ENOUGH, "a task has ended by itself");
         L::check(&open(&server.url()).await, &told).await;
     }
 }
@@ -112,10 +115,11 @@ async fn kill_process<L: Load>(name: &str) {
             let mut out = std::io::stdout().lock();
             writeln!(out, "@{line}").and_then(|()| out.flush()).unwrap();
         };
-        let tasks = (0..TASKS).map(|task| tokio::spawn(L::run(store.clone(), task, tell)));
-        for task in tasks.collect::<Vec<_>>() {
-            task.await.unwrap();
-        }
+        let mut tasks: JoinSet<()> = (0..TASKS)
+            .map(|task| L::run(store.clone(), task, tell))
+            .collect();
+        // The first that ends: what panicked must not be outlived by the others.
+        tasks.join_next().await.unwrap().unwrap();
         return;
     }
     let folder = Folder::new();

@@ -34,6 +34,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!("0005_refresh_families.sql"),
     migration!("0006_key_uses.sql"),
     migration!("0007_ended_keys.sql"),
+    migration!("0008_keys_in_use.sql"),
 ];
 
 /// The version that the tables have when all migrations have run.
