@@ -283,6 +283,7 @@ fn x_18_key_stores_with_a_fault_are_found() {
                 "`rotate` succeeds only while",
                 "keeps the time of the first",
                 "is seen by every later `find`",
+                "never takes a time back",
             ],
         ),
         (Fault::RecentIsStale, &["find_recent: The answer of `find`"]),
