@@ -39,7 +39,7 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// A whole text, or letters of the cursor that was given changed by index.
+// A whole text, or letters of the cursor that was given changed by index.
 fuzz_target!(|input: (&str, Vec<(u8, u8)>)| {
     let (text, changes) = input;
     let World {
