@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use apikey_layer::{ApiKeys, KeyOwners, Lookup, MemoryApiKeys, Owner, OwnerAuthority};
+use apikey_layer::{ApiKeys, KeyFormat, KeyOwners, Lookup, MemoryApiKeys, Owner, OwnerAuthority};
 use auth_layer::{
-    AuthError, Charge, EventKind, MemoryRateCounters, RateCounters, TakeOutcome, scheme_fn,
+    AuthError, AuthErrorKind, Charge, EventKind, MemoryRateCounters, RateCounters, TakeOutcome,
+    scheme_fn,
 };
 use auth_test::{Faults, Faulty, TestClient};
 use axum::body::Body;
@@ -33,6 +34,23 @@ impl RateCounters for BreaksGifts {
 
     async fn give_back(&self, _: &[Charge], _: SystemTime) -> Result<(), AuthError> {
         Err(AuthError::unavailable("broken"))
+    }
+}
+
+/// Counters that fail as if it were the credential's fault, or as if none had been sent.
+struct Misleads(AuthErrorKind);
+
+impl RateCounters for Misleads {
+    async fn take(&self, _: &[Charge], _: SystemTime) -> Result<TakeOutcome, AuthError> {
+        Err(AuthError::new(self.0, "misleading"))
+    }
+
+    async fn peek(&self, _: &[Charge], _: SystemTime) -> Result<TakeOutcome, AuthError> {
+        Err(AuthError::new(self.0, "misleading"))
+    }
+
+    async fn give_back(&self, _: &[Charge], _: SystemTime) -> Result<(), AuthError> {
+        Err(AuthError::new(self.0, "misleading"))
     }
 }
 
@@ -287,6 +305,26 @@ async fn x_06_x_09_a_key_that_cannot_be_counted_is_503_unless_it_is_said_otherwi
     faults.heal();
     for status in [200, 200, 429] {
         assert_eq!(send(&open, key.expose()).await.status(), status);
+    }
+}
+
+/// Whatever counters fail with, it is neither the key's fault nor nobody.
+#[tokio::test]
+async fn x_06_counters_that_fail_with_another_kind_are_503_too() {
+    for kind in [AuthErrorKind::Absent, AuthErrorKind::Revoked] {
+        let keyed = keyed();
+        let client = keyed.client(keyed.scheme().quota(Misleads(kind)));
+        let key = keyed.key(&["9/m"]).await;
+        let answer = send(&client, key.expose()).await;
+        assert_eq!(answer.status(), 503, "{kind:?}");
+
+        let made_up = KeyFormat::live("sk").unwrap().generate().unwrap();
+        let limit = "9/m".parse().unwrap();
+        let distant = Arc::new(Faulty::new(MemoryApiKeys::new(), &Faults::new()));
+        let scheme = ApiKeys::danger_without_owners(KeyFormat::live("sk").unwrap(), distant);
+        let client = keyed.client(scheme.failure_limit(limit, Misleads(kind)));
+        let answer = send(&client, made_up.expose()).await;
+        assert_eq!(answer.status(), 503, "{kind:?}, a bad key");
     }
 }
 

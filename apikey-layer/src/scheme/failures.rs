@@ -9,6 +9,7 @@ use auth_layer::{
 };
 
 use super::proven::{Proof, ProvenKeys, Turn};
+use super::verify::could_not_ask;
 use super::{Inner, PresentedKey};
 
 const PURPOSE: &str = "api-key/failures";
@@ -129,7 +130,7 @@ impl Inner {
                 self.tell("bad_keys_not_counted", client, &error);
                 Ok(None)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(could_not_ask(error)),
         }
     }
 
