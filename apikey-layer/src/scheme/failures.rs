@@ -9,7 +9,6 @@ use auth_layer::{
 };
 
 use super::proven::{Proof, ProvenKeys, Turn};
-use super::verify::could_not_ask;
 use super::{Inner, PresentedKey};
 
 const PURPOSE: &str = "api-key/failures";
@@ -130,7 +129,7 @@ impl Inner {
                 self.tell("bad_keys_not_counted", client, &error);
                 Ok(None)
             }
-            Err(error) => Err(could_not_ask(error)),
+            Err(error) => Err(error),
         }
     }
 

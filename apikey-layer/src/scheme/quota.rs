@@ -8,7 +8,6 @@ use auth_layer::{
 };
 
 use super::Inner;
-use super::verify::could_not_ask;
 use crate::KeyRecord;
 
 /// What is left of the limits of the key that an [`Identity`](auth_layer::Identity) came by, this
@@ -118,7 +117,7 @@ impl Inner {
                 self.tell_unavailable("key_not_counted", record, &error);
                 Ok(None)
             }
-            Err(error) => Err(could_not_ask(error).with_object_id(record.id().as_str())),
+            Err(error) => Err(error.with_object_id(record.id().as_str())),
         }
     }
 

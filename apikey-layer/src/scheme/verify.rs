@@ -239,7 +239,7 @@ fn owner_gone() -> AuthError {
 }
 
 /// Whatever a store fails with, it is not the key's fault.
-pub(super) fn could_not_ask(error: AuthError) -> AuthError {
+fn could_not_ask(error: AuthError) -> AuthError {
     if error.kind() == AuthErrorKind::Unavailable {
         return error;
     }
